@@ -1,0 +1,1 @@
+"""Values and rules: no SQL, no files, no network, no clock."""
