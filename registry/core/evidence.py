@@ -60,7 +60,8 @@ class DateInterval:
         """Refuse an interval that ends before it begins."""
         if self.not_after < self.not_before:
             raise InvalidInputError(
-                f"the {self.kind} dates end before they begin", hint="write the earlier date first"
+                f"the {self.kind} dates end before they begin",
+                hint="write the earlier date first",
             )
 
     @classmethod
@@ -110,7 +111,8 @@ def instant_range(text: str) -> tuple[int, int]:
         return _range(match)
     except (ValueError, OverflowError) as error:
         raise InvalidInputError(
-            f"`{text[:40]}` is not a date: {error}", hint="check year, month, day and time"
+            f"`{text[:40]}` is not a date: {error}",
+            hint="check year, month, day and time",
         ) from error
 
 
@@ -119,7 +121,9 @@ def _range(match: re.Match[str]) -> tuple[int, int]:
     if match["time"]:
         clock = match["time"] if len(match["time"]) > 5 else match["time"] + ":00"
         whole, _, fraction = clock.partition(".")
-        moment = dt.datetime.fromisoformat(f"{year}-{month}-{day}T{whole}").replace(tzinfo=dt.UTC)
+        moment = dt.datetime.fromisoformat(f"{year}-{month}-{day}T{whole}").replace(
+            tzinfo=dt.UTC
+        )
         begin = _micros(moment) + int((fraction + "000000")[:6])
         end = begin if fraction else begin + 999_999
         zone = match["zone"]

@@ -1,0 +1,201 @@
+"""The shards of a snapshot as Arrow and Parquet: columns, how they are written, record roots.
+
+Shared by the export, which writes them, and the verifier, which reads them with nothing but
+pyarrow at hand. Signing and comparing is theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from registry.core.digest import (
+    TAG_BYTES,
+    TAG_INTEGER,
+    TAG_NULL,
+    TAG_TEXT,
+    TAG_TIME,
+    encode_cell,
+)
+from registry.core.manifest import Column, Tally
+from registry.core.merkle import CHUNK, HASH_SIZE, RECORD_LEAF, TreeBuilder
+
+TIME: Final = pa.timestamp("us", tz="UTC")
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("content_hash", pa.binary(HASH_SIZE), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("human_bytes", pa.int64(), nullable=False),
+        pa.field("generator", pa.string()),
+        pa.field("not_before", TIME),
+        pa.field("not_after", TIME),
+        pa.field("license", pa.string()),
+    ]
+)
+STATEMENT_KEY: Final = b"firsthand.shard"
+"""The footer key of the signed shard statement."""
+
+_CANONICAL_TYPES: Final = (
+    (pa.types.is_string, "text"),
+    (pa.types.is_large_string, "text"),
+    (pa.types.is_string_view, "text"),
+    (pa.types.is_binary, "bytes"),
+    (pa.types.is_large_binary, "bytes"),
+    (pa.types.is_fixed_size_binary, "bytes"),
+    (pa.types.is_int64, "integer"),
+)
+_TAGS: Final = {
+    "bytes": TAG_BYTES,
+    "text": TAG_TEXT,
+    "integer": TAG_INTEGER,
+    "time": TAG_TIME,
+}
+
+
+def canonical_type(kind: pa.DataType) -> str | None:
+    """Return the canonical name of an Arrow type, or None when rows cannot hold it.
+
+    Dictionary encoding, large and view types are erased: they say how a value is stored.
+    """
+    if pa.types.is_dictionary(kind):
+        return canonical_type(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return "time" if kind.unit == "us" and kind.tz == "UTC" else None
+    return next((name for test, name in _CANONICAL_TYPES if test(kind)), None)
+
+
+def columns(schema: pa.Schema = SCHEMA) -> tuple[Column, ...]:
+    """Return the columns of a schema with their canonical types; `?` for any other type."""
+    return tuple(
+        Column(field.name, canonical_type(field.type) or "?") for field in schema
+    )
+
+
+def writer_options() -> dict[str, Any]:
+    """Return how shards are written.
+
+    Page checksums are off by default in pyarrow, and without them most flipped bits read back as
+    wrong data without an error. Content-defined chunking makes equal rows give equal pages.
+    """
+    others = [name for name in SCHEMA.names if name not in ("text", "content_hash")]
+    return {
+        "compression": "zstd",
+        "compression_level": 3,
+        "use_dictionary": others,
+        "write_statistics": others,
+        "write_page_checksum": True,
+        "use_content_defined_chunking": True,
+    }
+
+
+class RecordTree:
+    """The record root of one shard, fed with its rows in order, in constant memory.
+
+    A leaf holds up to 256 consecutive row encodings; `text` is not encoded, because its content
+    hash is.
+    """
+
+    def __init__(self) -> None:
+        """Start with no rows."""
+        self.rows = 0
+        self._tree = TreeBuilder()
+        self._leaf = hashlib.sha256()
+        self._filled = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Append the rows of a batch; a column `text` is passed over."""
+        cells = [
+            _encode(batch.column(index), canonical_type(field.type))
+            for index, field in enumerate(batch.schema)
+            if field.name != "text"
+        ]
+        rows = batch.num_rows
+        if not rows:
+            return
+        encoded = pc.binary_join_element_wise(*cells, pa.scalar(b"", pa.large_binary()))
+        _, offsets, data = encoded.buffers()
+        ends = memoryview(offsets).cast("q")
+        view = memoryview(data)
+        start = encoded.offset
+        at = 0
+        while at < rows:
+            if not self._filled:
+                self._leaf = hashlib.sha256(b"\x00" + RECORD_LEAF)
+            take = min(CHUNK - self._filled, rows - at)
+            self._leaf.update(view[ends[start + at] : ends[start + at + take]])
+            self._filled += take
+            at += take
+            if self._filled == CHUNK:
+                self._close_leaf()
+        self.rows += rows
+
+    def root(self) -> bytes:
+        """Return the root; no more rows may follow."""
+        if self._filled:
+            self._close_leaf()
+        return self._tree.root()
+
+    def _close_leaf(self) -> None:
+        self._tree.add(self._leaf.digest())
+        self._filled = 0
+
+
+def _encode(column: pa.Array, kind: str | None) -> pa.Array:
+    """Return the cell encodings of a column as binary values, none of them null.
+
+    Each different value is encoded once: provenance repeats from row to row.
+    """
+    if kind is None:
+        raise ValueError(f"rows cannot hold the type {column.type}")
+    if pa.types.is_fixed_size_binary(column.type) and not column.null_count:
+        prefix = TAG_BYTES + column.type.byte_width.to_bytes(4, "big")
+        return pc.binary_join_element_wise(
+            pa.scalar(prefix, pa.large_binary()),
+            column.cast(pa.large_binary()),
+            pa.scalar(b"", pa.large_binary()),
+        )
+    tag = _TAGS[kind]
+    if kind == "time":
+        column = column.cast(pa.int64())
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    cells = pa.array(
+        [encode_cell(value, tag) for value in column.dictionary.to_pylist()],
+        pa.large_binary(),
+    )
+    encoded = cells.take(column.indices)
+    return pc.fill_null(encoded, pa.scalar(TAG_NULL, pa.large_binary()))
+
+
+def tallies(batch: pa.RecordBatch, sizes: pa.Array) -> dict[str, Tally]:
+    """Return what the rows of a batch add up to, by origin.
+
+    Args:
+        batch: Rows with the columns `origin` and `human_bytes`.
+        sizes: The size of each text in bytes, in the same order.
+    """
+    table = pa.table(
+        {
+            "origin": batch.column("origin"),
+            "human": batch.column("human_bytes"),
+            "bytes": sizes.cast(pa.int64()),
+        }
+    )
+    sums = table.group_by("origin", use_threads=False).aggregate(
+        [("human", "count"), ("bytes", "sum"), ("human", "sum")]
+    )
+    return {
+        row["origin"]: Tally(row["human_count"], row["bytes_sum"], row["human_sum"])
+        for row in sums.to_pylist()
+    }
+
+
+def text_bytes(texts: pa.Array) -> pa.Array:
+    """Return the size of each text in UTF-8 bytes."""
+    return pc.binary_length(texts)
