@@ -72,9 +72,7 @@ def canonical_type(kind: pa.DataType) -> str | None:
 
 def columns(schema: pa.Schema = SCHEMA) -> tuple[Column, ...]:
     """Return the columns of a schema with their canonical types; `?` for any other type."""
-    return tuple(
-        Column(field.name, canonical_type(field.type) or "?") for field in schema
-    )
+    return tuple(Column(field.name, canonical_type(field.type) or "?") for field in schema)
 
 
 def writer_options() -> dict[str, Any]:

@@ -71,9 +71,7 @@ class Statement:
             raise _bad("the payload is not an in-toto statement")
         if value["_type"] != STATEMENT_TYPE:
             raise _bad("the payload is not an in-toto Statement v1")
-        if not isinstance(value["predicate"], dict) or not isinstance(
-            value["predicateType"], str
-        ):
+        if not isinstance(value["predicate"], dict) or not isinstance(value["predicateType"], str):
             raise _bad("the statement has no predicate")
         if not isinstance(value["subject"], list):
             raise _bad("the statement has no list of subjects")

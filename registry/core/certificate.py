@@ -7,6 +7,7 @@ is hand-parsed, strictly, because the verifier must stay small.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Final, Self
@@ -29,10 +30,9 @@ PREDICATE_TYPE: Final = "https://firsthand.dev/certified-snapshot/v0"
 SHARD_PREDICATE_TYPE: Final = "https://firsthand.dev/certified-shard/v0"
 SNAPSHOT_SUBJECT: Final = "snapshot"
 NOT_ASSESSED: Final = "not_assessed"
-NOT_PROVEN: Final = (
-    "This does not prove that any text was written by a person, or may be used."
-)
+NOT_PROVEN: Final = "This does not prove that any text was written by a person, or may be used."
 UNITS: Final = ("bytes", "words", "documents", "tokens")
+_SHARE = re.compile(r"[01](?:\.[0-9]{1,18})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,7 @@ class HumanFraction:
     @property
     def value(self) -> Fraction:
         """Return the share; that of an empty snapshot is 0."""
-        return (
-            Fraction(self.numerator, self.denominator)
-            if self.denominator
-            else Fraction(0)
-        )
+        return Fraction(self.numerator, self.denominator) if self.denominator else Fraction(0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the three numbers that always stand together; two are not assessed yet."""
@@ -101,9 +97,7 @@ class HumanFraction:
         got = ObjectReader(value, what, code, keys)
         got.constant("audited", NOT_ASSESSED, "E_VERSION")
         got.constant("evidenced", NOT_ASSESSED, "E_VERSION")
-        share = ObjectReader(
-            got.take("declared"), what, code, {"denominator", "numerator"}
-        )
+        share = ObjectReader(got.take("declared"), what, code, {"denominator", "numerator"})
         made = cls(
             got.text("of"),
             got.texts("count"),
@@ -113,15 +107,14 @@ class HumanFraction:
         )
         if made.of not in UNITS or not set(made.count) <= set(ORIGIN_NAMES):
             raise got.bad("has an unknown unit or origin")
+        if len(set(made.count)) != len(made.count):
+            raise got.bad("counts an origin twice")
         if made.numerator > made.denominator:
-            raise VerificationError(
-                "the human share is larger than the whole", code="E_FRACTION"
-            )
+            raise VerificationError("the human share is larger than the whole", code="E_FRACTION")
         if made.at_least is not None:
-            try:
-                asked = Fraction(made.at_least)
-            except (ValueError, ZeroDivisionError) as error:
-                raise got.bad("has no number in `asked`") from error
+            # `Fraction` also reads `1e999999999`, and would compute it.
+            if not _SHARE.fullmatch(made.at_least) or (asked := Fraction(made.at_least)) > 1:
+                raise got.bad("has no decimal from 0 to 1 in `asked`")
             if made.value < asked:
                 raise VerificationError(
                     f"the certificate says {float(made.value):.4%} human, "
@@ -203,9 +196,7 @@ class Certificate:
     def to_statement(self) -> Statement:
         """Return the statement that gets signed."""
         subjects = [Subject(SNAPSHOT_SUBJECT, self.manifest.root)]
-        subjects += [
-            Subject(name, digest) for name, digest in sorted(self.files.items())
-        ]
+        subjects += [Subject(name, digest) for name, digest in sorted(self.files.items())]
         return Statement(
             tuple(subjects),
             PREDICATE_TYPE,
@@ -213,9 +204,7 @@ class Certificate:
                 "builder": self.builder,
                 "checkpoint": None,
                 "contested": self.contested,
-                "deduplication": {
-                    "exact_duplicates_left_out": self.exact_duplicates_left_out
-                },
+                "deduplication": {"exact_duplicates_left_out": self.exact_duplicates_left_out},
                 "human_fraction": self.human_fraction.to_json(),
                 "inputs": [item.to_json() for item in self.inputs],
                 "issued_at": self.issued_at,
@@ -256,9 +245,9 @@ class Certificate:
             code,
             {"exact_duplicates_left_out"},
         )
-        words = ObjectReader(
-            got.take("words"), "the words", code, set(got.mapping("words"))
-        )
+        words = ObjectReader(got.take("words"), "the words", code, set(got.mapping("words")))
+        if not set(got.mapping("words")) <= set(ORIGIN_NAMES):
+            raise got.bad("counts words of an unknown origin")
         builder = ObjectReader(
             got.take("builder"), "the builder", code, set(got.mapping("builder"))
         )
@@ -301,8 +290,13 @@ class Certificate:
         part = counted(self.manifest.origins, share.of, share.count)
         if part is not None and share.numerator != part:
             raise _mismatch("the human fraction is not what the origins add up to")
-        if share.of == "words" and share.denominator != sum(self.words.values()):
-            raise _mismatch("the human fraction is not of all words")
+        if share.of == "words":
+            if share.denominator != sum(self.words.values()):
+                raise _mismatch("the human fraction is not of all words")
+            whole = sum(self.words.get(name, 0) for name in share.count if name != "mixed")
+            parts = self.words.get("mixed", 0)
+            if not whole <= share.numerator <= whole + parts:
+                raise _mismatch("the human fraction is not what the words add up to")
 
 
 def _mismatch(message: str) -> VerificationError:
@@ -318,9 +312,7 @@ def counted(origins: dict[str, Tally], of: str, count: tuple[str, ...]) -> int |
         return sum(origins[name].documents for name in count if name in origins)
     if of != "bytes":
         return None
-    whole = sum(
-        origins[name].bytes for name in count if name in origins and name != "mixed"
-    )
+    whole = sum(origins[name].bytes for name in count if name in origins and name != "mixed")
     parts = origins.get("mixed", Tally()).human_bytes if "human" in count else 0
     return whole + parts
 
@@ -370,9 +362,7 @@ class ShardStatement:
                 "hash": HASH_SUITE,
                 "index": self.index,
                 "issuer": asdict(self.issuer),
-                "origins": {
-                    name: asdict(tally) for name, tally in self.origins.items()
-                },
+                "origins": {name: asdict(tally) for name, tally in self.origins.items()},
                 "shard": asdict(self.shard),
                 "snapshot_root": self.snapshot_root,
             },
@@ -429,9 +419,7 @@ def open_envelope(data: bytes, key: PublicKey | None) -> tuple[Statement, Public
         VerificationError: Any reason of the envelope, key and signature.
     """
     envelope = Envelope.parse(data)
-    if key is not None:
-        return key.open(envelope), key
-    statement = Statement.parse(envelope.payload)
+    statement = key.open(envelope) if key is not None else Statement.parse(envelope.payload)
     issuer = Issuer.parse(statement.predicate.get("issuer"))
     try:
         own = PublicKey.parse(issuer.key.encode("utf-8"), name="issuer.key")
@@ -439,4 +427,10 @@ def open_envelope(data: bytes, key: PublicKey | None) -> tuple[Statement, Public
         raise VerificationError(
             "the issuer's own key is not a public key", code="E_ENVELOPE"
         ) from error
-    return own.open(envelope), own
+    if own.keyid != envelope.keyid:
+        raise VerificationError(
+            f"the issuer's own key is {own.keyid[:16]}…, "
+            f"but the envelope names key {envelope.keyid[:16]}…",
+            code="E_ENVELOPE",
+        )
+    return (own.open(envelope) if key is None else statement), own

@@ -40,11 +40,7 @@ class Origin(StrEnum):
         Source: IPTC NewsCodes, https://cv.iptc.org/newscodes/digitalsourcetype/.
         """
         term = _IPTC_TERMS.get(self)
-        return (
-            None
-            if term is None
-            else f"http://cv.iptc.org/newscodes/digitalsourcetype/{term}"
-        )
+        return None if term is None else f"http://cv.iptc.org/newscodes/digitalsourcetype/{term}"
 
 
 ORIGINS_BY_CAUTION: Final = tuple(Origin)
@@ -113,9 +109,7 @@ class DatasetRef:
         path, at, number = text.partition("@")
         namespace, slash, name = path.rpartition("/")
         if slash and not namespace:
-            raise InvalidInputError(
-                f"{_shown(text)} has an empty namespace", hint=_NAME_HINT
-            )
+            raise InvalidInputError(f"{_shown(text)} has an empty namespace", hint=_NAME_HINT)
         if at and not _VERSION.fullmatch(number):
             raise InvalidInputError(
                 f"{_shown(text)} has no valid version after `@`",
@@ -161,9 +155,7 @@ def check_name(name: str, what: str) -> str:
         InvalidInputError: It has other characters, is too long, or could be read as a path.
     """
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name) or ".." in name:
-        raise InvalidInputError(
-            f"{_shown(name)} is not a valid {what}", hint=_NAME_HINT
-        )
+        raise InvalidInputError(f"{_shown(name)} is not a valid {what}", hint=_NAME_HINT)
     return name
 
 

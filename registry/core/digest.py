@@ -24,6 +24,9 @@ ROW_PREFIX: Final = b"firsthand catalogue-row v1\n"
 SELECTION_PREFIX: Final = b"firsthand selection v1\n"
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+# A whole string, or a bracket. Possessive, and an open string reaches to the end: no text makes
+# the search go back, so its time is linear and its memory constant.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 def sha256_hex(data: bytes) -> str:
@@ -85,9 +88,7 @@ def parse_canonical(data: bytes, *, limit: int) -> Any:
     except VerificationError:
         raise
     except (ValueError, RecursionError) as error:
-        raise VerificationError(
-            f"not a JSON document: {error}", code="E_ENVELOPE"
-        ) from error
+        raise VerificationError(f"not a JSON document: {error}", code="E_ENVELOPE") from error
     if again != data:
         raise VerificationError(
             "the JSON is not in canonical form (RFC 8785)", code="E_NONCANONICAL"
@@ -96,9 +97,9 @@ def parse_canonical(data: bytes, *, limit: int) -> Any:
 
 
 def _check_depth(data: bytes) -> None:
-    """Refuse deep nesting before a recursive parser sees it; text in strings counts as well."""
+    """Refuse deep nesting before a recursive parser sees it; brackets in strings do not count."""
     depth = 0
-    for match in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', data, re.DOTALL):
+    for match in _TOKEN.finditer(data):
         first = data[match.start()]
         if first in b"[{":
             depth += 1
@@ -113,24 +114,18 @@ def _check_depth(data: bytes) -> None:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise VerificationError(
-            "a JSON object has the same key twice", code="E_NONCANONICAL"
-        )
+        raise VerificationError("a JSON object has the same key twice", code="E_NONCANONICAL")
     return made
 
 
 def _small_int(text: str) -> int:
     if len(text) > 17 or abs(value := int(text)) > MAX_INT:
-        raise VerificationError(
-            f"the number {text[:20]} is out of range", code="E_LIMIT"
-        )
+        raise VerificationError(f"the number {text[:20]} is out of range", code="E_LIMIT")
     return value
 
 
 def _refuse_number(text: str) -> NoReturn:
-    raise VerificationError(
-        f"the number `{text[:20]}` is not an integer", code="E_NONCANONICAL"
-    )
+    raise VerificationError(f"the number `{text[:20]}` is not an integer", code="E_NONCANONICAL")
 
 
 # Row encodings: what a record root commits to, one column after the other. The list of columns
@@ -158,3 +153,16 @@ def encode_cell(value: bytes | str | int | None, tag: bytes) -> bytes:
     else:
         raw = value
     return tag + len(raw).to_bytes(4, "big") + raw
+
+
+def hash_slices(data: memoryview, ends: list[int]) -> bytes:
+    """Return the SHA-256 of each slice of a buffer, 32 bytes each, one after the other.
+
+    Args:
+        data: All texts, one after the other.
+        ends: n + 1 offsets; slice i is `data[ends[i]:ends[i + 1]]`.
+    """
+    sha256 = hashlib.sha256
+    return b"".join(
+        [sha256(data[begin:end]).digest() for begin, end in zip(ends, ends[1:], strict=False)]
+    )

@@ -80,6 +80,22 @@ class DateInterval:
             end = instant_range(last)[1]
         return cls(kind, begin, end)
 
+    def to_json(self) -> dict[str, str]:
+        """Return the interval as JSON; times are text, because integers would leave JSON's range."""
+        return {
+            "kind": str(self.kind),
+            "not_after": iso_time(self.not_after),
+            "not_before": iso_time(self.not_before),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, str]) -> Self:
+        """Read back what `to_json` wrote."""
+        begin, end = (
+            _micros(dt.datetime.fromisoformat(value[name])) for name in ("not_before", "not_after")
+        )
+        return cls(DateKind(value["kind"]), begin, end)
+
     def __str__(self) -> str:
         """Return the interval as `begin..end` in days."""
         begin, end = iso_date(self.not_before), iso_date(self.not_after)
@@ -121,9 +137,7 @@ def _range(match: re.Match[str]) -> tuple[int, int]:
     if match["time"]:
         clock = match["time"] if len(match["time"]) > 5 else match["time"] + ":00"
         whole, _, fraction = clock.partition(".")
-        moment = dt.datetime.fromisoformat(f"{year}-{month}-{day}T{whole}").replace(
-            tzinfo=dt.UTC
-        )
+        moment = dt.datetime.fromisoformat(f"{year}-{month}-{day}T{whole}").replace(tzinfo=dt.UTC)
         begin = _micros(moment) + int((fraction + "000000")[:6])
         end = begin if fraction else begin + 999_999
         zone = match["zone"]

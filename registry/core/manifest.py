@@ -44,9 +44,7 @@ class Tally:
     @classmethod
     def parse(cls, value: Any, code: str) -> Self:
         """Read one tally."""
-        got = ObjectReader(
-            value, "a tally", code, {"bytes", "documents", "human_bytes"}
-        )
+        got = ObjectReader(value, "a tally", code, {"bytes", "documents", "human_bytes"})
         return cls(got.count("documents"), got.count("bytes"), got.count("human_bytes"))
 
     def __add__(self, other: Tally) -> Tally:
@@ -59,10 +57,28 @@ class Tally:
 
 
 def parse_origins(value: dict[str, Any], code: str) -> dict[str, Tally]:
+    """Read the tallies by origin.
+
+    A text of origin `human` is human to the last byte, a `mixed` one in part, any other not at all.
+
+    Raises:
+        VerificationError: With the given code; an origin is unknown, or its human bytes are not
+            what they can be.
+    """
     odd = set(value) - set(ORIGIN_NAMES)
     if odd:
         raise VerificationError(f"`{min(odd)[:40]}` is not an origin", code=code)
-    return {name: Tally.parse(tally, code) for name, tally in value.items()}
+    made = {name: Tally.parse(tally, code) for name, tally in value.items()}
+    for name, tally in made.items():
+        least, most = (tally.bytes if name == "human" else 0), tally.bytes
+        if name not in ("human", "mixed"):
+            most = 0
+        if not least <= tally.human_bytes <= most:
+            raise VerificationError(
+                f"{tally.human_bytes:,} human bytes among {tally.bytes:,} bytes of origin `{name}`",
+                code=code,
+            )
+    return made
 
 
 def total(origins: dict[str, Tally]) -> Tally:
@@ -81,9 +97,7 @@ class ShardEntry:
     @classmethod
     def parse(cls, value: Any) -> Self:
         """Read one entry; names outside `data/` are refused."""
-        got = ObjectReader(
-            value, "a shard", "E_MANIFEST", {"name", "record_root", "rows"}
-        )
+        got = ObjectReader(value, "a shard", "E_MANIFEST", {"name", "record_root", "rows"})
         return cls(
             check_shard_name(got.text("name")),
             got.count("rows"),
@@ -104,16 +118,8 @@ def check_shard_name(name: str) -> str:
     """
     folder, _, base = name.partition("/")
     plain = base.isascii() and base.isprintable() and not set(base) & set('/\\:*?"<>| ')
-    if (
-        folder != "data"
-        or not base
-        or base.startswith(".")
-        or not plain
-        or len(base) > 120
-    ):
-        raise VerificationError(
-            "a shard's name is not a plain file in `data/`", code="E_MANIFEST"
-        )
+    if folder != "data" or not base or base.startswith(".") or not plain or len(base) > 120:
+        raise VerificationError("a shard's name is not a plain file in `data/`", code="E_MANIFEST")
     return name
 
 
@@ -221,6 +227,10 @@ class Manifest:
             sums.human_bytes,
         ):
             raise got.bad("has origins that do not add up to its totals")
+        if made.distinct > sums.documents or made.empty > sums.documents:
+            raise got.bad("has more distinct or empty texts than documents")
+        if len({column.name for column in made.columns}) != len(made.columns):
+            raise got.bad("names a column twice")
         if sum(shard.rows for shard in made.shards) != sums.documents:
             raise got.bad("has shards that do not add up to its documents")
         if len({shard.name for shard in made.shards}) != len(made.shards):

@@ -85,8 +85,7 @@ def content_root(hashes: bytes | memoryview) -> bytes:
         raise ValueError(f"{view.nbytes} bytes are not whole 32-byte hashes")
     step = CHUNK * HASH_SIZE
     return tree_root(
-        leaf_hash(CONTENT_LEAF, view[at : at + step])
-        for at in range(0, view.nbytes, step)
+        leaf_hash(CONTENT_LEAF, view[at : at + step]) for at in range(0, view.nbytes, step)
     )
 
 

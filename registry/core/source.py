@@ -111,9 +111,7 @@ class ReadOptions:
         """Return the options as plain JSON values; options at their default are left out."""
         default = asdict(type(self)())
         return {
-            name: _plain(value)
-            for name, value in asdict(self).items()
-            if value != default[name]
+            name: _plain(value) for name, value in asdict(self).items() if value != default[name]
         }
 
     @classmethod
@@ -136,9 +134,7 @@ _PARSERS: Final[dict[str, Any]] = {
     "format": Format,
     "text_fields": tuple,
     "split_fields": lambda rows: tuple((path, Origin(origin)) for path, origin in rows),
-    "origin_by_field": lambda rows: tuple(
-        (path, Origin(origin)) for path, origin in rows
-    ),
+    "origin_by_field": lambda rows: tuple((path, Origin(origin)) for path, origin in rows),
     "origin_map": lambda rows: tuple((value, Origin(origin)) for value, origin in rows),
     "date_fields": lambda rows: tuple((DateKind(kind), path) for kind, path in rows),
 }

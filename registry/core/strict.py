@@ -54,11 +54,7 @@ class ObjectReader:
 
     def count(self, key: str) -> int:
         value = self._value[key]
-        if (
-            not isinstance(value, int)
-            or isinstance(value, bool)
-            or not 0 <= value <= MAX_INT
-        ):
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_INT:
             raise self.bad(f"has no count in `{key}`")
         return value
 

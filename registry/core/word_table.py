@@ -1,5 +1,17 @@
-UNICODE_VERSION="18.0.0"
-RUN="""
+"""The code points that make words in `words/v1`, as ranges of hexadecimal numbers.
+
+Made from the Unicode Character Database by `tests/core/test_words.py`, which also checks it. The
+definition is in `docs/words-v1.md`; it never changes, so this never does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+UNICODE_VERSION: Final = "18.0.0"
+
+# Part of a run: letters, marks and decimal digits that are not in `OWN`.
+RUN: Final = """
 30-39 41-5A 61-7A AA B5 BA C0-D6 D8-F6 F8-2C1 2C6-2D1 2E0-2E4 2EC 2EE 300-374 376-377 37A-37D 37F
 386 388-38A 38C 38E-3A1 3A3-3F5 3F7-481 483-52F 531-556 558-559 560-588 58B-58C 591-5BD 5BF 5C1-5C2
 5C4-5C5 5C7-5C9 5D0-5EA 5EF-5F2 610-61A 620-669 66E-6D3 6D5-6DC 6DF-6E8 6EA-6FC 6FF 710-74A 74D-7B1
@@ -78,7 +90,9 @@ FFD2-FFD7 FFDA-FFDC 10000-1000B 1000D-10026 10028-1003A 1003C-1003D 1003F-1004D 
 1EE61-1EE62 1EE64 1EE67-1EE6A 1EE6C-1EE72 1EE74-1EE77 1EE79-1EE7C 1EE7E 1EE80-1EE89 1EE8B-1EE9B
 1EEA1-1EEA3 1EEA5-1EEA9 1EEAB-1EEBB 1FBF0-1FBF9 3D000-3FC3F E0100-E01EF
 """
-OWN="""
+
+# Words of their own: Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar.
+OWN: Final = """
 E01-E3A E40-E4E E50-E59 E81-E82 E84 E86-E8A E8C-EA3 EA5 EA7-EBD EC0-EC4 EC6 EC8-ECE ED0-ED9 EDC-EDF
 1000-1049 1050-109D 1780-17D3 17D7 17DC-17DD 17E0-17E9 3005 3007 3021-3029 3038-303B 3041-3096
 309D-309F 30A1-30FA 30FC-30FF 31F0-31FF 3400-4DBF 4E00-9FFF A9E0-A9FE AA60-AA76 AA7A-AA7F F900-FA6D

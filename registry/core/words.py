@@ -23,14 +23,15 @@ UNICODE_VERSION: Final = word_table.UNICODE_VERSION
 _RUN: Final = 1
 _OWN: Final = 2
 
-# A few such buffers stay in a core's cache; with smaller ones NumPy's cost per call shows.
-_CHUNK_BYTES: Final = 1 << 17
+# A few buffers for a chunk stay in a core's cache. Bits take an eighth of the space, so that they
+# are handled by the block: NumPy's cost per call would show otherwise.
+_CHUNK_BYTES: Final = 1 << 18
+_BLOCK_BYTES: Final = 1 << 20
 
-# For each range of lead bytes beyond ASCII (first, how many): the length of the sequences they
-# open. The lead bytes between the second and the third, E5 to E9, open U+5000 to U+9FFF, which
-# are all Han: most of a Chinese text needs no look-up.
-_LEADS: Final = ((0xC0, 0x20, 2), (0xE0, 0x05, 3), (0xEA, 0x06, 3), (0xF0, 0x10, 4))
-_HAN_LEADS: Final = (0xE5, 0x05)
+# The lead bytes E5 to E9 open U+5000 to U+9FFF, which are all Han: most of a Chinese text needs no
+# look-up. For the other lead bytes, from the first to before the second: the bytes of a character.
+_HAN_LEADS: Final = (0xE5, 5)
+_LEADS: Final = ((0xC0, 0xE0, 2), (0xE0, 0xF0, 3), (0xF0, 0x100, 4))
 
 _Bytes = npt.NDArray[np.uint8]
 _Flags = npt.NDArray[np.bool_]
@@ -41,8 +42,8 @@ _Integers = npt.NDArray[np.int64]
 def count(data: _Bytes, offsets: _Integers) -> _Integers:
     """Return the number of words of each document of an Arrow string array.
 
-    Words never reach from one document into the next. Scratch memory is about a megabyte however
-    long the documents are, and no two calls share any, so that threads may call this at once.
+    Words never reach from one document into the next. Scratch memory stays below a few megabytes
+    however long the documents are, and no two calls share any, so threads may call this at once.
 
     Args:
         data: The array's value buffer. Documents are valid UTF-8; the count of one that is not is
@@ -55,16 +56,16 @@ def count(data: _Bytes, offsets: _Integers) -> _Integers:
     """
     # Words that start before each offset, as though all documents were one text …
     before = np.zeros(len(offsets), dtype=np.int64)
-    # … and the offsets at which that text would run on: a word starts there all the same.
+    # … and the offsets at which a word of that text runs on, where a document starts another.
     joined = np.zeros(len(offsets), dtype=np.bool_)
     if len(offsets) < 2:
         return before[1:]
     position, end = int(offsets[0]), int(offsets[-1])
-    scratch = _Scratch(min(_CHUNK_BYTES, end - position))
+    finder = _Finder(min(_CHUNK_BYTES, end - position))
     words, in_run, first = 0, False, 0
     while position < end:
-        stop = _character_start(data, position + _CHUNK_BYTES, end)
-        runs, starts = scratch.find(data[position:stop], in_run)
+        stop = _character_start(data, position + _BLOCK_BYTES, end)
+        runs, starts = finder.find(data[position:stop], in_run)
         found = np.bitwise_count(starts)
         upto = np.zeros(len(found) + 1, dtype=np.int64)
         np.cumsum(found, out=upto[1:])
@@ -72,20 +73,16 @@ def count(data: _Bytes, offsets: _Integers) -> _Integers:
         last = first + int(np.searchsorted(offsets[first:], stop, side="left"))
         local = offsets[first:last] - position
         index, shift = local >> 6, (local & 63).astype(np.uint64)
-        lower = (np.uint64(1) << shift) - np.uint64(1)
-        before[first:last] = (
-            words + upto[index] + np.bitwise_count(starts[index] & lower)
-        )
-        # A run goes on where a byte belongs to one and no word starts.
-        joined[first:last] = ((runs[index] & ~starts[index]) >> shift) & np.uint64(1)
+        below = starts[index] & ((np.uint64(1) << shift) - np.uint64(1))
+        before[first:last] = words + upto[index] + np.bitwise_count(below)
+        joined[first:last] = ((runs & ~starts)[index] >> shift) & np.uint64(1)
 
         words += int(upto[-1])
         byte = stop - position - 1
         in_run = bool(int(runs[byte >> 6]) >> (byte & 63) & 1)
         position, first = stop, last
     before[first:] = words
-    lengths = np.diff(offsets)
-    return np.diff(before) + (joined[:-1] & (lengths > 0))
+    return np.diff(before) + (joined[:-1] & (np.diff(offsets) > 0))
 
 
 def count_text(text: str) -> int:
@@ -100,69 +97,114 @@ def count_text(text: str) -> int:
     return words
 
 
-class _Scratch:
-    """The buffers one call of `count` works in, for chunks of at most `size` bytes."""
+class _Finder:
+    """Finds the words of blocks of UTF-8, in buffers it reuses from chunk to chunk.
 
-    def __init__(self, size: int) -> None:
-        padded = -(-size // 64) * 64
-        self._bytes: _Bytes = np.empty(padded, dtype=np.uint8)
-        self._raw: _Bytes = np.empty(padded + 3, dtype=np.uint8)
-        self._run: _Flags = np.empty(padded, dtype=np.bool_)
-        self._flag: _Flags = np.empty(padded, dtype=np.bool_)
-        self._own: _Flags = np.empty(padded, dtype=np.bool_)
+    Args:
+        chunk_bytes: How many bytes are looked at in one step.
+    """
 
-    def find(self, chunk: _Bytes, in_run: bool) -> tuple[_Bits, _Bits]:
-        """Find the words of a chunk that begins at a character.
+    def __init__(self, chunk_bytes: int) -> None:
+        # Chunks end where a byte of the packed bits ends.
+        self._size = -(-chunk_bytes // 8) * 8
+        self._shifted: _Bytes = np.empty(self._size, dtype=np.uint8)
+        self._run: _Flags = np.empty(self._size, dtype=np.bool_)
+        self._flag: _Flags = np.empty(self._size, dtype=np.bool_)
+        self._own: _Flags = np.empty(self._size, dtype=np.bool_)
+
+    def find(self, block: _Bytes, in_run: bool) -> tuple[_Bits, _Bits]:
+        """Find the words of a block that begins and ends between characters.
 
         Args:
-            chunk: The bytes.
+            block: The bytes, at least one.
             in_run: Whether the byte before them belongs to a run.
 
         Returns:
             Two sets of bits, bit i of which stands for byte i, padded with zeros to whole integers:
             the bytes that belong to a run, and the bytes at which a word starts.
         """
-        size = len(chunk)
-        padded = -(-size // 64) * 64
-        run, flag, own = self._run[:padded], self._flag[:padded], self._own[:padded]
-        run[size:] = flag[size:] = False
-        low = self._bytes[:size]
-        # Below, x - first < many is first <= x < first + many: a byte wraps around below zero.
-        np.bitwise_or(chunk, 0x20, out=low)
-        np.subtract(low, ord("a"), out=low)
-        np.less(low, 26, out=run[:size])
-        np.subtract(chunk, ord("0"), out=low)
-        np.less(low, 10, out=flag[:size])
-        np.logical_or(run, flag, out=run)
-        if int(chunk.max()) < 0x80:
-            runs = _packed(run)
-            return runs, runs & ~_moved_up(runs, in_run)
+        runs, own, tails = (np.zeros(-(-len(block) // 64), dtype="<u8") for _ in range(3))
+        longest = 0
+        for begin in range(0, len(block), self._size):
+            chunk = block[begin : begin + self._size]
+            size = len(chunk)
+            shifted, run, flag = self._shifted[:size], self._run[:size], self._flag[:size]
+            np.bitwise_or(chunk, 0x20, out=shifted)
+            _within(shifted, ord("a"), 26, shifted, run)
+            _within(chunk, ord("0"), 10, shifted, flag)
+            np.logical_or(run, flag, out=run)
+            if int(chunk.max()) >= 0x80:
+                tail = self._look_up(block, begin, run, _part(own, begin, size))
+                if tail:
+                    np.less(chunk.view(np.int8), -0x40, out=flag)
+                    _part(tails, begin, size)[:] = np.packbits(flag, bitorder="little")
+                    longest = max(longest, tail)
+            _part(runs, begin, size)[:] = np.packbits(run, bitorder="little")
+        for _ in range(longest):
+            # The look-up marked a character's first byte; the other bytes share its fate.
+            runs |= _next(runs, False) & tails
+        return runs, (runs & ~_next(runs, in_run)) | own
 
-        raw = self._raw[: size + 3]
-        raw[:size] = chunk
-        raw[size:] = 0
-        first, many = _HAN_LEADS
-        np.subtract(chunk, first, out=low)
-        own[size:] = False
-        np.less(low, many, out=own[:size])
-        table = _table()
-        longest = 1
-        for first, many, length in _LEADS:
-            np.subtract(chunk, first, out=low)
-            np.less(low, many, out=flag[:size])
-            leads = np.flatnonzero(flag)
-            if len(leads) == 0:
+    def _look_up(self, block: _Bytes, begin: int, run: _Flags, own_bits: _Bytes) -> int:
+        """Mark the first bytes of the characters beyond ASCII in one chunk.
+
+        Args:
+            block: The block that the chunk is a part of.
+            begin: Where in the block the chunk begins.
+            run: For each byte of the chunk, whether it belongs to a run; added to.
+            own_bits: The bits of the characters that are words of their own; written.
+
+        Returns:
+            How many bytes may follow the first byte of a character added to `run`, 0 to 3.
+        """
+        size = len(run)
+        chunk, shifted, flag = block[begin : begin + size], self._shifted[:size], self._flag[:size]
+        own = self._own[:size]
+        _within(chunk, *_HAN_LEADS, shifted, own)
+        np.greater_equal(chunk, _LEADS[0][0], out=flag)
+        np.not_equal(flag, own, out=flag)
+        every = np.flatnonzero(flag)
+        opening = chunk.take(every)
+        tail = 0
+        for first, after, length in _LEADS:
+            leads, lead_bytes = every, opening
+            chosen = (opening >= first) & (opening < after)
+            if not chosen.all():
+                leads, lead_bytes = every[chosen], opening[chosen]
+            # What breaks off at the end of the block is no UTF-8 and no word.
+            inside = int(np.searchsorted(leads, len(block) - begin - length, side="right"))
+            if inside == 0:
                 continue
+            leads = leads[:inside]
+            points = (lead_bytes[:inside] & (0x7F >> length)).astype(np.uint32)
+            for later in range(1, length):
+                points <<= 6
+                # A character may reach into the next chunk.
+                points |= block[begin + later :].take(leads) & 0x3F
             # Only what is not UTF-8 can name a code point past the end of the table.
-            kinds = table.take(_code_points(raw, leads, length), mode="clip")
-            run[leads] = kinds == _RUN
-            own[leads] = kinds == _OWN
-            longest = length
-        np.less(chunk.view(np.int8), -0x40, out=flag[:size])
-        runs, tails = _packed(run), _packed(flag)
-        for _ in range(longest - 1):
-            runs |= _moved_up(runs, False) & tails
-        return runs, (runs & ~_moved_up(runs, in_run)) | _packed(own)
+            kinds = _table().take(points, mode="clip")
+            in_runs = kinds == _RUN
+            if in_runs.any():
+                run[leads] = in_runs
+                tail = length - 1
+            alone = kinds == _OWN
+            if alone.any():
+                own[leads] = alone
+        if own.any():
+            own_bits[:] = np.packbits(own, bitorder="little")
+        return tail
+
+
+def _within(values: _Bytes, first: int, many: int, shifted: _Bytes, out: _Flags) -> None:
+    """Write to `out` which values are among the `many` that begin at `first`."""
+    # Bytes below `first` wrap around to large ones.
+    np.subtract(values, first, out=shifted)
+    np.less(shifted, many, out=out)
+
+
+def _part(bits: _Bits, begin: int, size: int) -> _Bytes:
+    """Return the packed bits that stand for `size` bytes from `begin`, a multiple of 8."""
+    return bits.view(np.uint8)[begin >> 3 : (begin + size + 7) >> 3]
 
 
 def _character_start(data: _Bytes, position: int, end: int) -> int:
@@ -175,24 +217,10 @@ def _character_start(data: _Bytes, position: int, end: int) -> int:
     return position
 
 
-def _code_points(raw: _Bytes, leads: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.unsignedinteger]:
-    """Decode the sequences of `length` bytes that begin at `leads`."""
-    wide = np.uint16 if length < 4 else np.uint32
-    points = (raw.take(leads) & (0xFF >> (length + 1))).astype(wide)
-    for later in range(1, length):
-        points <<= 6
-        points |= raw[later:].take(leads) & 0x3F
-    return points
-
-
-def _packed(flags: _Flags) -> _Bits:
-    return np.packbits(flags, bitorder="little").view("<u8")
-
-
-def _moved_up(bits: _Bits, lowest: bool) -> _Bits:
-    """Return the bits one place further up, with `lowest` in the place that frees."""
-    moved = bits << 1
-    moved[1:] |= bits[:-1] >> 63
+def _next(bits: _Bits, lowest: bool) -> _Bits:
+    """Return the bits one place on, for the bytes that follow, with `lowest` for the first."""
+    moved: _Bits = bits << np.uint64(1)
+    moved[1:] |= bits[:-1] >> np.uint64(63)
     moved[0] |= lowest
     return moved
 

@@ -1,0 +1,150 @@
+"""The registry's own bytes: document tables, kept texts, stored selections.
+
+Layout under the storage folder::
+
+    staging/<uid>/             being written; belongs to the intent with that uid
+    documents/<uid>/           the document table of a location
+    vault/<uid>/               the texts of a location, in the same rows
+    selections/<digest>        sorted content hashes, 32 bytes each
+
+Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+
+from registry.errors import ConflictError, UnavailableError
+
+_UID = re.compile(r"[0-9a-f]{32}")
+DOCUMENTS: Final = "documents"
+VAULT: Final = "vault"
+
+
+class Store:
+    """A storage folder."""
+
+    def __init__(self, root: Path) -> None:
+        """Use the folder; it is made when something is first written."""
+        self.root = root
+
+    def staging(self, uid: str) -> Path:
+        """Return a writer's own folder, made if need be."""
+        folder = self.root / "staging" / _checked(uid)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def documents(self, uid: str) -> Path:
+        """Return the folder of a location's document table."""
+        return self.root / DOCUMENTS / _checked(uid)
+
+    def vault(self, uid: str) -> Path:
+        """Return the folder of a location's kept texts."""
+        return self.root / VAULT / _checked(uid)
+
+    def publish(self, uid: str, part: str) -> None:
+        """Move `staging/<uid>/<part>` to its place `<part>/<uid>`; all or nothing.
+
+        Raises:
+            UnavailableError: The disk refused.
+        """
+        source = self.root / "staging" / _checked(uid) / part
+        target = self.root / part / uid
+        try:
+            sync_tree(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise UnavailableError(
+                f"`{target}` cannot be written: {error.strerror}",
+                hint="check the disk; nothing was recorded",
+            ) from error
+
+    def remove(self, uid: str) -> None:
+        """Remove everything that belongs to a uid; what is not there is no error."""
+        for part in ("staging", DOCUMENTS, VAULT):
+            shutil.rmtree(self.root / part / _checked(uid), ignore_errors=True)
+
+    def end_staging(self, uid: str) -> None:
+        """Remove a writer's own folder."""
+        shutil.rmtree(self.root / "staging" / _checked(uid), ignore_errors=True)
+
+    def put_selection(self, digest: str, hashes: bytes) -> None:
+        """Keep a list of content hashes under its digest; writing it twice is the same."""
+        target = self.root / "selections" / digest
+        if target.exists():
+            return
+        write_file(target, hashes)
+
+    def selection(self, digest: str) -> bytes:
+        """Return a stored list of content hashes.
+
+        Raises:
+            ConflictError: The catalogue knows the list, the storage does not have it.
+        """
+        try:
+            return (self.root / "selections" / digest).read_bytes()
+        except OSError as error:
+            raise ConflictError(
+                f"the stored selection `{digest[:16]}…` is missing",
+                hint="restore the storage folder from a backup",
+            ) from error
+
+
+def _checked(uid: str) -> str:
+    if not _UID.fullmatch(uid):
+        raise ValueError(f"{uid!r} is not a uid")
+    return uid
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make the files of a folder, and the folder itself, durable."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        elif path.is_dir():
+            sync_folder(path)
+    sync_folder(folder)
+
+
+def write_file(target: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a whole file: nobody ever sees a part of it, also after a crash.
+
+    Raises:
+        UnavailableError: The disk refused.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise UnavailableError(
+            f"`{target}` cannot be written: {error.strerror}", hint="check the disk and its rights"
+        ) from error

@@ -1,0 +1,134 @@
+"""The bytes of a log entry.
+
+A leaf is RFC 8785 JSON with digests and salted commitments only: no text, no name, no reason. It
+binds every row that was written with it, so that the catalogue is a fold of the log: what SQL
+says and the log does not is an error. Entries carry no position of their own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from registry.core.digest import ROW_PREFIX, canonical, commitment
+from registry.core.evidence import iso_time, to_micros
+from registry.errors import InvalidInputError
+
+FOLD: Final = 1
+"""The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
+
+MAX_LEAF: Final = 64 * 1024
+SALT_SIZE: Final = 32
+
+FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "namespaces": ("id", "name", "visibility", "created_at"),
+    "datasets": ("id", "namespace_id", "name", "visibility", "created_at"),
+    "dataset_versions": (
+        "id", "dataset_id", "number", "content_root", "documents", "distinct", "empty", "bytes",
+        "words", "registered_at",
+    ),
+    "locations": (
+        "id", "version_id", "uid", "base", "options", "files", "order_root", "table_digest",
+        "claims_root", "kept", "sources", "registered_at",
+    ),
+    "acquisitions": (
+        "id", "location_id", "owner", "access", "crawler", "opt_out_policy", "opt_out_date",
+        "personal_data", "purchase", "first_use", "url_field",
+    ),
+    "selections": ("id", "digest", "texts"),
+    "claims": (
+        "id", "version_id", "property", "value", "location_id", "selection_id", "kind",
+        "assessment", "claimed_by", "reason", "claimed_at",
+    ),
+    "lineage_edges": ("id", "version_id", "source_id", "kind", "note", "added_by", "added_at"),
+    "recipes": ("id", "digest", "body", "recorded_at"),
+    "mixtures": (
+        "id", "recipe_id", "plan_digest", "log_size", "documents", "bytes", "words", "recorded_at",
+    ),
+    "mixture_inputs": ("id", "mixture_id", "version_id", "documents", "bytes"),
+    "signing_keys": ("id", "keyid", "role", "pem", "created_at"),
+    "snapshots": (
+        "id", "mixture_id", "key_id", "snapshot_root", "certificate_digest", "path", "issued_at",
+    ),
+}  # fmt: skip
+"""The tables and columns that the log binds. Not bound: intents, and the log's own tables."""
+
+
+class EntryKind(StrEnum):
+    """What happened."""
+
+    KEY_CREATED = "key.created"
+    VERSION_REGISTERED = "version.registered"
+    LOCATION_ADDED = "location.added"
+    CLAIM_ADDED = "claim.added"
+    LINEAGE_ADDED = "lineage.added"
+    SNAPSHOT_EXPORTED = "snapshot.exported"
+
+
+@dataclass(frozen=True, slots=True)
+class RowBinding:
+    """The commitment of an entry to one row."""
+
+    table: str
+    id: int
+    digest: str
+
+    @property
+    def salt_name(self) -> str:
+        """Return the name that the row's salt is kept under."""
+        return f"{self.table}/{self.id}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the binding as it stands in the leaf."""
+        return {"digest": self.digest, "id": self.id, "table": self.table}
+
+
+def row_digest(table: str, row: Mapping[str, Any], salt: bytes) -> str:
+    """Return the salted commitment to the folded columns of a row."""
+    values = {name: _plain(row[name]) for name in FOLDED[table]}
+    return commitment([ROW_PREFIX.decode("ascii"), table, values], salt)
+
+
+def _plain(value: Any) -> Any:
+    """Return a column's value as JSON has it."""
+    if isinstance(value, dt.datetime):
+        return iso_time(to_micros(value))
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def leaf(
+    kind: EntryKind, moment: dt.datetime, facts: Mapping[str, Any], rows: list[RowBinding]
+) -> bytes:
+    """Return the final bytes of an entry.
+
+    Args:
+        kind: What happened.
+        moment: When, by the registry's clock; no client ever supplies it.
+        facts: Digests, counts and fixed words that anybody may see.
+        rows: The rows written with it.
+
+    Raises:
+        InvalidInputError: The entry is larger than 64 KiB.
+    """
+    data = canonical(
+        {
+            "facts": dict(facts),
+            "fold": FOLD,
+            "kind": str(kind),
+            "rows": [row.to_json() for row in rows],
+            "time": iso_time(to_micros(moment)),
+        }
+    )
+    if len(data) > MAX_LEAF:
+        raise InvalidInputError(
+            f"a log entry of {len(data):,} bytes is larger than {MAX_LEAF:,}",
+            hint="register fewer things at once",
+        )
+    return data

@@ -1,0 +1,1 @@
+"""The catalogue's database: rows, types, engines and sessions."""

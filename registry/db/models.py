@@ -1,0 +1,343 @@
+"""The rows of the catalogue.
+
+Documents are not here: they live in Parquet document tables, one set per location. Rows that
+state something are never updated; corrections are rows. Every table named in
+`registry.core.entry.FOLDED` is bound by the log: each row's digest stands in a log entry written
+in the same transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from registry.core.claim import ClaimKind, Property
+from registry.core.dataset import Access, Assessment, Visibility
+from registry.core.lineage import EdgeKind
+from registry.db.base import Base, one_of
+
+
+class KeyRole(StrEnum):
+    """What a key signs."""
+
+    CERTIFICATE = "certificate"
+
+
+class IntentKind(StrEnum):
+    """What a writer of files is about to do."""
+
+    REGISTER = "register"
+    EXPORT = "export"
+
+
+class IntentState(StrEnum):
+    """How far it is.
+
+    `open`: files are being written, nothing is recorded. `committed`: the catalogue has it, and
+    moving the files into place remains. `cleaning`: the writer is gone and its files are being
+    removed; the writer, should it wake up, must not commit.
+    """
+
+    OPEN = "open"
+    COMMITTED = "committed"
+    CLEANING = "cleaning"
+
+
+class Namespace(Base):
+    """A team whose datasets share the first part of their names."""
+
+    __tablename__ = "namespaces"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    visibility: Mapped[Visibility] = mapped_column(one_of(Visibility))
+    created_at: Mapped[dt.datetime]
+
+
+class Dataset(Base):
+    """A named collection; its states are versions."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("namespace_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id"))
+    name: Mapped[str]
+    visibility: Mapped[Visibility] = mapped_column(one_of(Visibility))
+    created_at: Mapped[dt.datetime]
+    namespace: Mapped[Namespace] = relationship(lazy="joined", innerjoin=True)
+
+
+class DatasetVersion(Base):
+    """One immutable state of a dataset: its content, and nothing that anybody claims about it."""
+
+    __tablename__ = "dataset_versions"
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "number"),
+        UniqueConstraint("dataset_id", "content_root"),
+        Index(None, "content_root"),
+        CheckConstraint("number >= 1", name="number_positive"),
+        CheckConstraint("documents >= 0 AND empty >= 0 AND bytes >= 0 AND words >= 0", name="sums"),
+        CheckConstraint('"distinct" >= 0 AND "distinct" <= documents', name="distinct_within"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    number: Mapped[int]
+    content_root: Mapped[str]
+    documents: Mapped[int]
+    distinct: Mapped[int]
+    empty: Mapped[int]
+    bytes: Mapped[int]
+    words: Mapped[int]
+    registered_at: Mapped[dt.datetime]
+    dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def exact_duplicates(self) -> int:
+        """Return how many documents repeat another one byte for byte."""
+        return self.documents - self.distinct
+
+
+class Location(Base):
+    """A place where the content of a version was found, and how it was read there.
+
+    Attributes:
+        uid: Names the document table in the registry's storage.
+        base: The folder that the file names are relative to.
+        options: The reader's options (`ReadOptions.to_json`).
+        files: Name, size and modification time of each file, in the order they were read.
+        order_root: SHA-256 over the content hashes in reading order; locations with the same
+            one hold the same documents in the same rows.
+        table_digest: SHA-256 over the document table's files.
+        claims_root: Over what the data says per document, or None when it says nothing; the same
+            texts with other labels have another one.
+        kept: Whether the texts are in the vault.
+    """
+
+    __tablename__ = "locations"
+    __table_args__ = (Index(None, "version_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    uid: Mapped[str] = mapped_column(unique=True)
+    base: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    files: Mapped[list[Any]]
+    order_root: Mapped[str]
+    table_digest: Mapped[str]
+    claims_root: Mapped[str | None]
+    kept: Mapped[bool]
+    sources: Mapped[list[str]]
+    registered_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
+class Acquisition(Base):
+    """How the texts at a location were come by. Each part is `not_assessed` until somebody says."""
+
+    __tablename__ = "acquisitions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"), unique=True)
+    owner: Mapped[str]
+    access: Mapped[Access] = mapped_column(one_of(Access))
+    crawler: Mapped[str]
+    opt_out_policy: Mapped[str]
+    opt_out_date: Mapped[str]
+    personal_data: Mapped[str]
+    purchase: Mapped[str]
+    first_use: Mapped[str]
+    url_field: Mapped[str]
+
+
+class Selection(Base):
+    """A stored list of content hashes that claims can be about."""
+
+    __tablename__ = "selections"
+    __table_args__ = (CheckConstraint("texts >= 1", name="not_empty"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    texts: Mapped[int]
+
+
+class Claim(Base):
+    """What somebody says about a version, or about a selection of its documents.
+
+    Attributes:
+        value: What is claimed; its shape depends on the property (`registry.core.claim`).
+        location_id: Set when the value stands per document in that location's table.
+        selection_id: Set when the claim is about those texts only.
+        role: A registration states what the data's owner says; a correction contradicts it.
+    """
+
+    __tablename__ = "claims"
+    __table_args__ = (
+        Index(None, "version_id"),
+        CheckConstraint("location_id IS NULL OR selection_id IS NULL", name="one_scope"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    property: Mapped[Property] = mapped_column(one_of(Property))
+    value: Mapped[dict[str, Any]]
+    location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
+    selection_id: Mapped[int | None] = mapped_column(ForeignKey("selections.id"))
+    kind: Mapped[ClaimKind] = mapped_column(one_of(ClaimKind))
+    assessment: Mapped[Assessment] = mapped_column(one_of(Assessment))
+    claimed_by: Mapped[str]
+    reason: Mapped[str | None]
+    claimed_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+    location: Mapped[Location | None] = relationship(lazy="raise")
+    selection: Mapped[Selection | None] = relationship(lazy="joined")
+
+
+class LineageEdge(Base):
+    """One version was derived from another."""
+
+    __tablename__ = "lineage_edges"
+    __table_args__ = (
+        UniqueConstraint("version_id", "source_id", "kind"),
+        Index(None, "source_id"),
+        CheckConstraint("version_id <> source_id", name="not_itself"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    source_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    kind: Mapped[EdgeKind] = mapped_column(one_of(EdgeKind))
+    note: Mapped[str | None]
+    added_by: Mapped[str]
+    added_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(
+        foreign_keys=[version_id], lazy="joined", innerjoin=True
+    )
+    source: Mapped[DatasetVersion] = relationship(
+        foreign_keys=[source_id], lazy="joined", innerjoin=True
+    )
+
+
+class RecipeRow(Base):
+    """A recipe that something was drawn by, as it was written."""
+
+    __tablename__ = "recipes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    body: Mapped[dict[str, Any]]
+    recorded_at: Mapped[dt.datetime]
+
+
+class Mixture(Base):
+    """What a recipe drew from one state of the catalogue."""
+
+    __tablename__ = "mixtures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    recipe_id: Mapped[int] = mapped_column(ForeignKey("recipes.id"))
+    plan_digest: Mapped[str]
+    log_size: Mapped[int]
+    documents: Mapped[int]
+    bytes: Mapped[int]
+    words: Mapped[int]
+    recorded_at: Mapped[dt.datetime]
+    recipe: Mapped[RecipeRow] = relationship(lazy="joined", innerjoin=True)
+
+
+class MixtureInput(Base):
+    """How much of a version a mixture holds."""
+
+    __tablename__ = "mixture_inputs"
+    __table_args__ = (UniqueConstraint("mixture_id", "version_id"), Index(None, "version_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mixture_id: Mapped[int] = mapped_column(ForeignKey("mixtures.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    documents: Mapped[int]
+    bytes: Mapped[int]
+    mixture: Mapped[Mixture] = relationship(lazy="joined", innerjoin=True)
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
+class SigningKey(Base):
+    """A public key of this registry."""
+
+    __tablename__ = "signing_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    keyid: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[KeyRole] = mapped_column(one_of(KeyRole))
+    pem: Mapped[str]
+    created_at: Mapped[dt.datetime]
+
+
+class Snapshot(Base):
+    """A mixture as Parquet files with a certificate."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index(None, "snapshot_root"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mixture_id: Mapped[int] = mapped_column(ForeignKey("mixtures.id"))
+    key_id: Mapped[int] = mapped_column(ForeignKey("signing_keys.id"))
+    snapshot_root: Mapped[str]
+    certificate_digest: Mapped[str] = mapped_column(unique=True)
+    path: Mapped[str]
+    issued_at: Mapped[dt.datetime]
+    mixture: Mapped[Mixture] = relationship(lazy="joined", innerjoin=True)
+    key: Mapped[SigningKey] = relationship(lazy="joined", innerjoin=True)
+
+
+class LogEntry(Base):
+    """A leaf of the transparency log. `position` is given by one sequencer, without gaps."""
+
+    __tablename__ = "log_entries"
+    __table_args__ = (CheckConstraint("position >= 0", name="position_not_negative"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    leaf: Mapped[bytes]
+
+
+class LogSalt(Base):
+    """The salt of one commitment in a log entry; without it the commitment says nothing."""
+
+    __tablename__ = "log_salts"
+
+    position: Mapped[int] = mapped_column(ForeignKey("log_entries.position"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    salt: Mapped[bytes]
+
+
+class LogState(Base):
+    """The one row that whoever appends to the log must hold."""
+
+    __tablename__ = "log_state"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="single"),
+        CheckConstraint("size >= 0", name="size_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    size: Mapped[int]
+
+
+class Intent(Base):
+    """Somebody is writing files; whoever cleans up knows from here which are whose."""
+
+    __tablename__ = "intents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[IntentKind] = mapped_column(one_of(IntentKind))
+    state: Mapped[IntentState] = mapped_column(one_of(IntentState))
+    owner: Mapped[dict[str, Any]]
+    target: Mapped[str | None]
+    opened_at: Mapped[dt.datetime]
+    lease_until: Mapped[dt.datetime]

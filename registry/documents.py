@@ -1,0 +1,331 @@
+"""Document tables: what is known of each document of a location, as Parquet, without the texts.
+
+One table per location, in reading order. Billions must fit, so nothing here makes an object per
+document; and since plans rely on them, the files are bound by a digest that stands in the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from registry.core import words
+from registry.core.claim import Property
+from registry.core.dataset import FIELD_ORIGINS, ORIGINS_BY_CAUTION, Origin
+from registry.core.digest import hash_slices
+from registry.core.merkle import HASH_SIZE, content_root
+from registry.errors import ConflictError
+
+Hashes = npt.NDArray[np.bytes_]
+"""Content hashes as a NumPy array of dtype `S32`, which compares like the bytes themselves."""
+
+HASH_TYPE: Final = pa.binary(HASH_SIZE)
+ROWS_PER_GROUP: Final = 1 << 16
+ROWS_PER_FILE: Final = 1 << 22
+_PLAIN: Final = ("text",)
+
+
+def as_hashes(raw: bytes | memoryview) -> Hashes:
+    """Return concatenated 32-byte hashes as an array, without a copy."""
+    return np.frombuffer(raw, f"S{HASH_SIZE}")
+
+
+def hash_column(hashes: Hashes) -> pa.Array:
+    """Return hashes as an Arrow column."""
+    raw = np.ascontiguousarray(hashes)
+    return pa.Array.from_buffers(HASH_TYPE, len(raw), [None, pa.py_buffer(raw)])
+
+
+def hashes_of(column: pa.ChunkedArray | pa.Array) -> Hashes:
+    """Return an Arrow column of hashes as an array."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], HASH_TYPE)
+    if not len(whole):
+        return np.empty(0, f"S{HASH_SIZE}")
+    begin = whole.offset * HASH_SIZE
+    return as_hashes(memoryview(whole.buffers()[1])[begin : begin + len(whole) * HASH_SIZE])
+
+
+def text_buffers(texts: pa.Array) -> tuple[memoryview, npt.NDArray[np.int64]]:
+    """Return the bytes of a text column and its n + 1 offsets into them."""
+    if not pa.types.is_large_string(texts.type):
+        texts = texts.cast(pa.large_string())
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(data if data is not None else b""), ends
+
+
+def hash_texts(texts: pa.Array) -> bytes:
+    """Return the content hashes of a text column, 32 bytes each."""
+    if not len(texts):
+        return b""
+    data, ends = text_buffers(texts)
+    return hash_slices(data, ends.tolist())
+
+
+def measure(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows of a document table for a batch of documents: hashed and counted."""
+    texts = batch.column("text")
+    data, ends = text_buffers(texts)
+    raw = hash_slices(data, ends.tolist()) if len(texts) else b""
+    counted = words.count(np.frombuffer(data, np.uint8), ends)
+    columns = {
+        "content_hash": hash_column(as_hashes(raw)),
+        "bytes": pa.array(np.diff(ends)),
+        "words": pa.array(counted),
+    }
+    for name in batch.schema.names:
+        if name not in _PLAIN:
+            columns[name] = batch.column(name)
+    return pa.record_batch(columns)
+
+
+class TableWriter:
+    """Writes Parquet files `part-00000.parquet …` of bounded size, batch by batch."""
+
+    def __init__(self, folder: Path, *, plain: Sequence[str] = ("content_hash",)) -> None:
+        """Write into an existing, empty folder.
+
+        Args:
+            folder: Where the files go.
+            plain: Columns whose values hardly repeat: no dictionary, no statistics.
+        """
+        self._folder = folder
+        self._plain = set(plain)
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        self._pending_bytes = 0
+        self._file_rows = 0
+        self._files = 0
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Append rows."""
+        self._pending.append(batch)
+        self._pending_rows += batch.num_rows
+        self._pending_bytes += batch.nbytes
+        if self._pending_rows >= ROWS_PER_GROUP or self._pending_bytes >= 1 << 25:
+            self._flush()
+
+    def close(self, schema: pa.Schema) -> None:
+        """Write what is left; a table without rows is one file without rows."""
+        if self._pending or not self._files:
+            self._flush(schema)
+        self._end_file()
+
+    def discard(self) -> None:
+        """Let go of the open file; whoever owns the folder removes it."""
+        self._pending = []
+        self._end_file()
+
+    def _flush(self, schema: pa.Schema | None = None) -> None:
+        table = pa.Table.from_batches(self._pending, schema if not self._pending else None)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+        if self._writer is None:
+            names = [name for name in table.schema.names if name not in self._plain]
+            compression: dict[str, Any] = {
+                name: "none" if name == "content_hash" else "zstd" for name in table.schema.names
+            }
+            self._writer = pq.ParquetWriter(
+                self._folder / f"part-{self._files:05d}.parquet",
+                table.schema,
+                compression=compression,
+                use_dictionary=names,
+                write_statistics=names,
+                write_page_checksum=True,
+            )
+            self._files += 1
+        self._writer.write_table(table.combine_chunks(), row_group_size=ROWS_PER_GROUP)
+        self._file_rows += table.num_rows
+        if self._file_rows >= ROWS_PER_FILE:
+            self._end_file()
+
+    def _end_file(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._file_rows = None, 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a document table adds up to, gathered while it is written."""
+
+    documents: int = 0
+    empty: int = 0
+    bytes: int = 0
+    words: int = 0
+    hashes: list[bytes] = field(default_factory=list)
+    order: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Count the rows of a batch."""
+        sizes = rows.column("bytes").to_numpy()
+        raw = bytes(hashes_of(rows.column("content_hash")))
+        self.documents += rows.num_rows
+        self.empty += int(np.count_nonzero(sizes == 0))
+        self.bytes += int(sizes.sum())
+        self.words += int(rows.column("words").to_numpy().sum())
+        self.hashes.append(raw)
+        self.order.update(raw)
+
+    def identity(self) -> Identity:
+        """Return the content's identity; the hashes are given up for it."""
+        ordered = np.sort(as_hashes(b"".join(self.hashes)))
+        self.hashes.clear()
+        different = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1 if len(ordered) else 0
+        return Identity(
+            content_root(memoryview(ordered).cast("B")).hex(), self.order.hexdigest(), different
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a set of texts this one: its content root, its order, its different texts."""
+
+    content_root: str
+    order_root: str
+    distinct: int
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files of a table in order."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def digest_table(folder: Path) -> str:
+    """Return the SHA-256 over the digests of a table's files, in order."""
+    whole = hashlib.sha256()
+    for path in files_of(folder):
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def load(folder: Path, *, digest: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return a document table, or those of its columns that it has.
+
+    Args:
+        folder: Where the table is.
+        digest: What the catalogue says its files hash to.
+        columns: Which columns; all of them by default.
+
+    Raises:
+        ConflictError: The table is missing, or is not what was registered.
+    """
+    files = files_of(folder)
+    if not files or digest_table(folder) != digest:
+        problem = "was changed after it was registered" if files else "is missing"
+        raise ConflictError(
+            f"the document table `{folder}` {problem}",
+            hint="restore the storage folder from a backup, or register the dataset again",
+        )
+    have = pq.read_schema(files[0]).names
+    wanted = have if columns is None else [name for name in columns if name in have]
+    try:
+        tables = [pq.read_table(path, columns=wanted, partitioning=None) for path in files]
+    except (OSError, pa.ArrowException) as error:
+        raise ConflictError(
+            f"the document table `{folder}` cannot be read: {error}",
+            hint="restore the storage folder from a backup",
+        ) from error
+    return pa.concat_tables(tables)
+
+
+def read_texts(folder: Path) -> Iterator[pa.RecordBatch]:
+    """Give the kept texts of a location in order, in batches of bounded size.
+
+    Raises:
+        ConflictError: The vault's files are missing or damaged.
+    """
+    files = files_of(folder)
+    if not files:
+        raise ConflictError(
+            f"the kept texts `{folder}` are missing", hint="restore the storage from a backup"
+        )
+    for path in files:
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+                yield from file.iter_batches(batch_size=_batch_rows(file), columns=["text"])
+        except (OSError, pa.ArrowException) as error:
+            raise ConflictError(
+                f"the kept texts `{path}` cannot be read: {error}",
+                hint="restore the storage from a backup",
+            ) from error
+
+
+def _batch_rows(file: pq.ParquetFile) -> int:
+    meta = file.metadata
+    if not meta.num_rows:
+        return 1
+    size = sum(meta.row_group(index).total_byte_size for index in range(meta.num_row_groups))
+    return int(max(1, min(8192, (8 << 20) * meta.num_rows // max(size, 1))))
+
+
+def sums_by_origin(rows: pa.RecordBatch) -> dict[Origin, dict[str, int]]:
+    """Return documents, bytes and words by origin, as the data itself says.
+
+    The bytes and words of a document that says them per field go to the fields' origins; what
+    belongs to none, such as the joining newlines, goes to `unknown`.
+    """
+    ranks = origin_ranks(rows.column("origin"))
+    sizes, counted = rows.column("bytes").to_numpy(), rows.column("words").to_numpy()
+    by_field = "human_bytes" in rows.schema.names
+    sums: dict[Origin, dict[str, int]] = {}
+
+    def add(origin: Origin, documents: int, size: int, count: int) -> None:
+        entry = sums.setdefault(origin, {"documents": 0, "bytes": 0, "words": 0})
+        entry["documents"] += documents
+        entry["bytes"] += size
+        entry["words"] += count
+
+    for rank in np.unique(ranks):
+        origin = ORIGINS_BY_CAUTION[rank]
+        mask = ranks == rank
+        documents = int(np.count_nonzero(mask))
+        size, count = int(sizes[mask].sum()), int(counted[mask].sum())
+        if origin is not Origin.MIXED or not by_field:
+            add(origin, documents, size, count)
+            continue
+        add(origin, documents, 0, 0)
+        for part in FIELD_ORIGINS:
+            part_size = int(rows.column(f"{part}_bytes").to_numpy()[mask].sum())
+            part_count = int(rows.column(f"{part}_words").to_numpy()[mask].sum())
+            add(part, 0, part_size, part_count)
+            size, count = size - part_size, count - part_count
+        add(Origin.UNKNOWN, 0, size, max(count, 0))
+    return sums
+
+
+def origin_ranks(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int8]:
+    """Return the caution rank of each label; an empty label is `unknown`."""
+    table = {str(origin): origin.caution for origin in ORIGINS_BY_CAUTION}
+    encoded = column.dictionary_encode()
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
+    unknown = np.int8(Origin.UNKNOWN.caution)
+    ranks = []
+    for chunk in chunks:
+        values = np.array(
+            [table[label] if label else unknown for label in chunk.dictionary.to_pylist()]
+            + [unknown],
+            np.int8,
+        )
+        indices = chunk.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
+        ranks.append(values[indices])
+    return np.concatenate(ranks) if ranks else np.empty(0, np.int8)
+
+
+PER_DOCUMENT: Final = {
+    Property.ORIGIN: "origin",
+    Property.DATE: "not_after",
+    Property.LANGUAGE: "language",
+}
+"""The column that holds the claims of a property per document, if the data has them."""

@@ -1,0 +1,229 @@
+"""Who is writing which files, so that a killed writer's files can be told from a live one's.
+
+A writer opens an intent before its first byte and closes it in the transaction that records the
+result. Cleaning takes an intent over *in a transaction* before it touches a file, and a writer
+whose intent was taken over cannot commit. An intent may be taken over when its writer is known to
+be dead (same machine, no such process) or its lease has run out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry.blobs import Store, sync_folder
+from registry.db.models import Intent, IntentKind, IntentState, Location
+from registry.db.session import Database
+from registry.errors import ConflictError
+
+LEASE: Final = dt.timedelta(minutes=10)
+RENEW_AFTER: Final = dt.timedelta(minutes=2)
+
+
+@dataclass(slots=True)
+class Writer:
+    """A live intent, held by the process that opened it."""
+
+    uid: str
+    renewed_at: dt.datetime
+
+
+def open_intent(
+    database: Database, kind: IntentKind, *, now: dt.datetime, target: str | None = None
+) -> Writer:
+    """Announce that files will be written, and return the uid they go under."""
+    uid = secrets.token_hex(16)
+    with database.write() as session:
+        session.add(
+            Intent(
+                uid=uid,
+                kind=kind,
+                state=IntentState.OPEN,
+                owner=_this_process(),
+                target=target,
+                opened_at=now,
+                lease_until=now + LEASE,
+            )
+        )
+    return Writer(uid, now)
+
+
+def renew(database: Database, writer: Writer, *, now: dt.datetime) -> None:
+    """Extend the lease, at most every two minutes.
+
+    Raises:
+        ConflictError: Somebody took the writer for dead and is removing its files.
+    """
+    if now - writer.renewed_at < RENEW_AFTER:
+        return
+    with database.write() as session:
+        _hold(session, writer).lease_until = now + LEASE
+    writer.renewed_at = now
+
+
+def _hold(session: Session, writer: Writer) -> Intent:
+    intent = session.execute(
+        sa.select(Intent).where(Intent.uid == writer.uid).with_for_update()
+    ).scalar_one_or_none()
+    if intent is None or intent.state is IntentState.CLEANING:
+        raise ConflictError(
+            "this command was taken for dead and its files were removed",
+            hint="was the machine suspended? run the command again; nothing was recorded",
+        )
+    return intent
+
+
+def close(session: Session, writer: Writer) -> None:
+    """End an intent in the transaction that records its result.
+
+    Raises:
+        ConflictError: See `renew`.
+    """
+    session.delete(_hold(session, writer))
+
+
+def commit_before_move(session: Session, writer: Writer) -> None:
+    """Record that the result stands and only moving the files into place remains.
+
+    Raises:
+        ConflictError: See `renew`.
+    """
+    _hold(session, writer).state = IntentState.COMMITTED
+
+
+def finish(database: Database, writer: Writer) -> None:
+    """Drop an intent whose files are in place."""
+    with database.write() as session:
+        session.execute(sa.delete(Intent).where(Intent.uid == writer.uid))
+
+
+def abandon(database: Database, store: Store, writer: Writer) -> None:
+    """Remove the files of an intent that came to nothing, and the intent."""
+    with database.write() as session:
+        intent = session.execute(
+            sa.select(Intent).where(Intent.uid == writer.uid)
+        ).scalar_one_or_none()
+        if intent is None or intent.state is IntentState.COMMITTED:
+            return
+        intent.state = IntentState.CLEANING
+        target = intent.target
+    _remove(store, writer.uid, target)
+    finish(database, writer)
+
+
+def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
+    """Finish or undo what dead writers left, and return a sentence for each.
+
+    A live writer's files are never touched.
+    """
+    with database.read() as session:
+        dead = [
+            intent.uid
+            for intent in session.execute(sa.select(Intent)).scalars()
+            if _dead(intent, now)
+        ]
+    return [sentence for uid in dead if (sentence := _recover(database, store, uid, now))]
+
+
+def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> str | None:
+    with database.write() as session:
+        intent = session.execute(
+            sa.select(Intent).where(Intent.uid == uid).with_for_update()
+        ).scalar_one_or_none()
+        if intent is None or not _dead(intent, now):
+            return None
+        recorded = session.execute(
+            sa.select(Location.id).where(Location.uid == uid)
+        ).scalar_one_or_none()
+        if recorded is not None:
+            session.delete(intent)
+            return None
+        target, forward = intent.target, intent.state is IntentState.COMMITTED
+        if not forward:
+            intent.state = IntentState.CLEANING
+            intent.owner = _this_process()
+            intent.lease_until = now + LEASE
+    if forward:
+        done = move_into_place(Path(target or ""), uid)
+        sentence = f"finished an export that was interrupted: `{target}`" if done else None
+    else:
+        _remove(store, uid, target)
+        sentence = "removed the files of a command that was interrupted"
+    with database.write() as session:
+        session.execute(sa.delete(Intent).where(Intent.uid == uid))
+    return sentence
+
+
+def hidden(target: Path, uid: str) -> Path:
+    """Return where an export is written before it appears at its target."""
+    return target.with_name(f".{target.name}.{uid}.partial")
+
+
+def move_into_place(target: Path, uid: str) -> bool:
+    """Let a finished export appear; return whether there was anything to move."""
+    source = hidden(target, uid)
+    if not source.is_dir():
+        return False
+    if target.exists():
+        raise ConflictError(
+            f"`{target}` appeared while an export to it was being finished",
+            hint=f"the finished export is at `{source}`; move one of the two away",
+        )
+    source.rename(target)
+    sync_folder(target.parent)
+    return True
+
+
+def _remove(store: Store, uid: str, target: str | None) -> None:
+    store.remove(uid)
+    if target is not None:
+        shutil.rmtree(hidden(Path(target), uid), ignore_errors=True)
+
+
+def _dead(intent: Intent, now: dt.datetime) -> bool:
+    owner = intent.owner
+    if owner.get("host") == _host():
+        return not _alive(owner)
+    return intent.lease_until < now
+
+
+def _this_process() -> dict[str, Any]:
+    pid = os.getpid()
+    return {"host": _host(), "pid": pid, "started": _started(pid)}
+
+
+def _host() -> str:
+    """Return a name of this machine and this boot of it: process ids mean nothing beyond."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()}/{boot}"
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process started, so that a reused process id is not taken for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
+def _alive(owner: dict[str, Any]) -> bool:
+    pid = owner["pid"]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return bool(owner["started"] == _started(pid))

@@ -1,0 +1,188 @@
+"""Reads of the catalogue's rows: datasets, versions, claims, lineage, snapshots."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from registry.core.claim import Property
+from registry.core.dataset import DatasetRef
+from registry.db.models import (
+    Acquisition,
+    Claim,
+    Dataset,
+    DatasetVersion,
+    LineageEdge,
+    Location,
+    Mixture,
+    MixtureInput,
+    Namespace,
+    Snapshot,
+)
+from registry.errors import NotFoundError
+
+
+def ref_of(version: DatasetVersion) -> DatasetRef:
+    """Return the full name of a version."""
+    dataset = version.dataset
+    return DatasetRef(dataset.namespace.name, dataset.name, version.number)
+
+
+def find_dataset(session: Session, ref: DatasetRef) -> Dataset | None:
+    """Return the dataset of that name, if there is one."""
+    return session.execute(
+        sa.select(Dataset)
+        .join(Dataset.namespace)
+        .where(Namespace.name == ref.namespace, Dataset.name == ref.name)
+    ).scalar_one_or_none()
+
+
+def dataset(session: Session, ref: DatasetRef) -> Dataset:
+    """Return the dataset of that name.
+
+    Raises:
+        NotFoundError: There is none; the hint names the nearest.
+    """
+    found = find_dataset(session, ref)
+    if found is not None:
+        return found
+    names = [str(_dataset_ref(item)) for item in datasets(session)]
+    near = difflib.get_close_matches(str(ref.dataset), names, n=1)
+    raise NotFoundError(
+        f"there is no dataset `{ref.dataset.short}`",
+        hint=f"did you mean `{DatasetRef.parse(near[0]).short}`?"
+        if near
+        else "`firsthand dataset list` names those there are",
+    )
+
+
+def _dataset_ref(item: Dataset) -> DatasetRef:
+    return DatasetRef(item.namespace.name, item.name)
+
+
+def version(session: Session, ref: DatasetRef) -> DatasetVersion:
+    """Return a version: the one named, or the latest.
+
+    Raises:
+        NotFoundError: There is no such dataset or version.
+    """
+    owner = dataset(session, ref)
+    wanted = sa.select(DatasetVersion).where(DatasetVersion.dataset_id == owner.id)
+    if ref.version is not None:
+        wanted = wanted.where(DatasetVersion.number == ref.version)
+    found = session.execute(
+        wanted.order_by(DatasetVersion.number.desc()).limit(1)
+    ).scalar_one_or_none()
+    if found is None:
+        last = len(versions(session, owner))
+        raise NotFoundError(
+            f"there is no version {ref.version} of `{ref.dataset.short}`",
+            hint=f"it has {last} version{'s' if last != 1 else ''}",
+        )
+    return found
+
+
+def datasets(session: Session) -> Sequence[Dataset]:
+    """Return all datasets by name."""
+    return (
+        session.execute(
+            sa.select(Dataset).join(Dataset.namespace).order_by(Namespace.name, Dataset.name)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def versions(session: Session, owner: Dataset) -> Sequence[DatasetVersion]:
+    """Return all versions of a dataset, oldest first."""
+    return (
+        session.execute(
+            sa.select(DatasetVersion)
+            .where(DatasetVersion.dataset_id == owner.id)
+            .order_by(DatasetVersion.number)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def all_versions(session: Session) -> Sequence[DatasetVersion]:
+    """Return every version of the catalogue."""
+    return session.execute(sa.select(DatasetVersion).order_by(DatasetVersion.id)).scalars().all()
+
+
+def claims(
+    session: Session, of: DatasetVersion, property: Property | None = None
+) -> Sequence[Claim]:
+    """Return the live claims about a version, oldest first."""
+    wanted = sa.select(Claim).where(Claim.version_id == of.id).order_by(Claim.id)
+    if property is not None:
+        wanted = wanted.where(Claim.property == property)
+    return session.execute(wanted.options(selectinload(Claim.location))).scalars().all()
+
+
+def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:
+    """Return the places a version was found at, oldest first."""
+    return (
+        session.execute(
+            sa.select(Location).where(Location.version_id == of.id).order_by(Location.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def acquisitions(session: Session, of: DatasetVersion) -> Sequence[Acquisition]:
+    """Return how the texts of a version were come by, one row per location."""
+    return (
+        session.execute(
+            sa.select(Acquisition)
+            .join(Location, Location.id == Acquisition.location_id)
+            .where(Location.version_id == of.id)
+            .order_by(Acquisition.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def sources_of(session: Session, of: DatasetVersion) -> Sequence[LineageEdge]:
+    """Return the edges from the versions that this one was derived from."""
+    return (
+        session.execute(
+            sa.select(LineageEdge).where(LineageEdge.version_id == of.id).order_by(LineageEdge.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def derived_from(session: Session, of: DatasetVersion) -> Sequence[LineageEdge]:
+    """Return the edges to the versions that were derived from this one."""
+    return (
+        session.execute(
+            sa.select(LineageEdge).where(LineageEdge.source_id == of.id).order_by(LineageEdge.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def snapshots(session: Session) -> Sequence[Snapshot]:
+    """Return every exported snapshot, oldest first."""
+    return session.execute(sa.select(Snapshot).order_by(Snapshot.id)).scalars().all()
+
+
+def snapshots_with(session: Session, of: DatasetVersion) -> Sequence[tuple[Snapshot, MixtureInput]]:
+    """Return the snapshots that hold documents of a version, and how many."""
+    rows = session.execute(
+        sa.select(Snapshot, MixtureInput)
+        .join(Mixture, Mixture.id == Snapshot.mixture_id)
+        .join(MixtureInput, MixtureInput.mixture_id == Mixture.id)
+        .where(MixtureInput.version_id == of.id)
+        .order_by(Snapshot.id)
+    )
+    return [(snapshot, part) for snapshot, part in rows]

@@ -1,0 +1,136 @@
+"""Where a registry lives and how it is configured, read once, at the edge.
+
+A home is a folder `.firsthand/` with `config.json`, `registry.db`, `issuer.pub`, `keys/` and
+`storage/`. It is found like a git repository: here, or in the nearest folder above.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from registry.errors import InvalidInputError, NotFoundError
+
+HOME_NAME: Final = ".firsthand"
+ENV_HOME: Final = "FIRSTHAND_HOME"
+ENV_DATABASE: Final = "FIRSTHAND_DATABASE"
+ENV_ACTOR: Final = "FIRSTHAND_ACTOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A registry's configuration.
+
+    Attributes:
+        home: The `.firsthand` folder.
+        issuer_name: Who signs certificates, in their own words.
+        issuer_url: Where to find them, or None.
+        database: The database's URL, or None for `registry.db` in the home.
+    """
+
+    home: Path
+    issuer_name: str
+    issuer_url: str | None = None
+    database: str | None = None
+
+    @property
+    def config_file(self) -> Path:
+        """Return the file this is stored in."""
+        return self.home / "config.json"
+
+    @property
+    def database_file(self) -> Path:
+        """Return the default database."""
+        return self.home / "registry.db"
+
+    @property
+    def private_key_file(self) -> Path:
+        """Return the file of the private signing key."""
+        return self.home / "keys" / "issuer.key"
+
+    @property
+    def public_key_file(self) -> Path:
+        """Return the file of the public key, the one to hand out."""
+        return self.home / "issuer.pub"
+
+    @property
+    def storage(self) -> Path:
+        """Return the folder of document tables and kept texts."""
+        return self.home / "storage"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `config.json` holds."""
+        return {
+            "database": self.database,
+            "issuer": {"name": self.issuer_name, "url": self.issuer_url},
+        }
+
+    @classmethod
+    def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the configuration of a home; `FIRSTHAND_DATABASE` overrides its database.
+
+        Raises:
+            NotFoundError: There is no registry at that place.
+            InvalidInputError: `config.json` is not what `firsthand init` writes.
+        """
+        file = home / "config.json"
+        try:
+            value = json.loads(file.read_bytes())
+            issuer = value["issuer"]
+            name, url, database = issuer["name"], issuer["url"], value["database"]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFoundError(
+                f"there is no registry at `{home}`", hint="run `firsthand init` there first"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InvalidInputError(
+                f"`{file}` cannot be read: {error}",
+                hint='it holds {"database": null, "issuer": {"name": "…", "url": null}}',
+            ) from error
+        return cls(home, name, url, environ.get(ENV_DATABASE) or database)
+
+
+def home_for_init(
+    given: Path | None, environ: Mapping[str, str] = os.environ, here: Path | None = None
+) -> Path:
+    """Return the folder that `init` makes: the one given, that of the environment, or here."""
+    if given is not None:
+        return given.absolute()
+    if environ.get(ENV_HOME):
+        return Path(environ[ENV_HOME]).absolute()
+    return (here or Path.cwd()).absolute() / HOME_NAME
+
+
+def find_home(
+    given: Path | None, environ: Mapping[str, str] = os.environ, here: Path | None = None
+) -> Path:
+    """Return the home to use: the one given, that of the environment, or the nearest one above.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    if given is not None or environ.get(ENV_HOME):
+        return home_for_init(given, environ)
+    start = (here or Path.cwd()).absolute()
+    for folder in (start, *start.parents):
+        if (folder / HOME_NAME / "config.json").is_file():
+            return folder / HOME_NAME
+    raise NotFoundError(
+        f"there is no registry in `{start}` or above it",
+        hint="run `firsthand init` here, or name one with `--home` or FIRSTHAND_HOME",
+    )
+
+
+def actor(environ: Mapping[str, str] = os.environ) -> str:
+    """Return who is making claims: FIRSTHAND_ACTOR, or the name of the user logged in."""
+    if environ.get(ENV_ACTOR):
+        return environ[ENV_ACTOR]
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
