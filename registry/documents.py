@@ -159,11 +159,11 @@ class TableWriter:
 class Totals:
     """What a document table adds up to, gathered while it is written."""
 
+    hashes: list[bytes] = field(default_factory=list)
     documents: int = 0
     empty: int = 0
     bytes: int = 0
     words: int = 0
-    hashes: list[bytes] = field(default_factory=list)
     order: Any = field(default_factory=hashlib.sha256)
 
     def add(self, rows: pa.RecordBatch) -> None:
@@ -182,9 +182,7 @@ class Totals:
         ordered = np.sort(as_hashes(b"".join(self.hashes)))
         self.hashes.clear()
         different = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1 if len(ordered) else 0
-        return Identity(
-            content_root(memoryview(ordered).cast("B")).hex(), self.order.hexdigest(), different
-        )
+        return Identity(content_root(ordered.tobytes()).hex(), self.order.hexdigest(), different)
 
 
 @dataclass(frozen=True, slots=True)

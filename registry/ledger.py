@@ -130,7 +130,7 @@ def _compare(
             yield Discrepancy(table, row["id"], "is in no log entry")
         elif salt is None:
             yield Discrepancy(table, row["id"], "the salt of its log entry is missing")
-        elif row_digest(table, row, salt) != digest:
+        elif row_digest(table, dict(row), salt) != digest:
             yield Discrepancy(table, row["id"], "was changed after it was logged")
     for missing in sorted(bound):
         yield Discrepancy(table, missing, "is in the log and not in the table")

@@ -124,7 +124,7 @@ class _Finder:
             the bytes that belong to a run, and the bytes at which a word starts.
         """
         runs, own, tails = (np.zeros(-(-len(block) // 64), dtype="<u8") for _ in range(3))
-        longest = 0
+        tail = longest = 0
         for begin in range(0, len(block), self._size):
             chunk = block[begin : begin + self._size]
             size = len(chunk)
@@ -133,9 +133,11 @@ class _Finder:
             _within(shifted, ord("a"), 26, shifted, run)
             _within(chunk, ord("0"), 10, shifted, flag)
             np.logical_or(run, flag, out=run)
+            # The last character of a chunk may end in the next one.
+            reaching, tail = tail, 0
             if int(chunk.max()) >= 0x80:
                 tail = self._look_up(block, begin, run, _part(own, begin, size))
-                if tail:
+                if tail or reaching:
                     np.less(chunk.view(np.int8), -0x40, out=flag)
                     _part(tails, begin, size)[:] = np.packbits(flag, bitorder="little")
                     longest = max(longest, tail)

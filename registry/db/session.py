@@ -52,10 +52,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that sees one state and changes nothing."""
+        """Give a session that sees one state and changes nothing; its rows outlive it."""
         with _translated(self.url), self._readers() as session, session.begin():
             yield session
-            session.rollback()
+            session.expunge_all()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -12,7 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from registry.db import models
+from registry.db import models  # noqa: F401 - fills the metadata
+from registry.db.base import Base
 from registry.db.session import Database
 from registry.errors import ConflictError, UnavailableError
 
@@ -62,7 +63,7 @@ def differences(database: Database) -> list[str]:
     """Return how the tables differ from what the code expects, in words; none is right."""
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        found = [str(item) for item in compare_metadata(context, models.Base.metadata)]
+        found = [str(item) for item in compare_metadata(context, Base.metadata)]
         found += _check_differences(connection)
     return found
 
@@ -71,20 +72,26 @@ def _check_differences(connection: sa.Connection) -> list[str]:
     """Compare CHECK constraints by name, and those of enumerations by their values."""
     inspector = sa.inspect(connection)
     found = []
-    for table in models.Base.metadata.sorted_tables:
+    for table in Base.metadata.sorted_tables:
         if not inspector.has_table(table.name):
             continue
-        there = {item["name"]: item["sqltext"] for item in inspector.get_check_constraints(table.name)}
+        there = {
+            item["name"]: item["sqltext"] for item in inspector.get_check_constraints(table.name)
+        }
         wanted = {
             str(item.name): item
             for item in table.constraints
             if isinstance(item, sa.CheckConstraint) and item.name
         }
         found += [f"{table.name}: CHECK {name} is missing" for name in wanted.keys() - there.keys()]
-        found += [f"{table.name}: CHECK {name} is not ours" for name in there.keys() - wanted.keys()]
+        found += [
+            f"{table.name}: CHECK {name} is not ours" for name in there.keys() - wanted.keys()
+        ]
         for column in table.columns:
             if isinstance(column.type, sa.Enum):
-                text = next((str(sql) for name, sql in there.items() if column.name in str(sql)), "")
+                text = next(
+                    (str(sql) for name, sql in there.items() if column.name in str(sql)), ""
+                )
                 missing = [value for value in column.type.enums if f"'{value}'" not in text]
                 if missing:
                     found.append(f"{table.name}.{column.name}: CHECK lacks {', '.join(missing)}")

@@ -1,0 +1,221 @@
+"""Recipe → plan: which documents are drawn, with the share kept or a refusal that explains itself.
+
+The data flow: resolve the sources at one state of the catalogue → see where each document stands
+under all live claims → filter → leave out exact duplicates → draw → re-check in integers. A plan
+writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.orm import Session
+
+from registry import ledger
+from registry.blobs import Store
+from registry.core.certificate import HumanFraction
+from registry.core.claim import Amounts, Mask
+from registry.core.dataset import DatasetRef, Origin
+from registry.core.draw import Candidates, Drawn, best_share, draw
+from registry.core.evidence import instant_range
+from registry.core.recipe import Filters, Recipe, Unit
+from registry.db.models import DatasetVersion
+from registry.errors import InvalidInputError
+from registry.query import catalogue
+from registry.query.plan import DUPLICATE, LeftOut, Plan, PlannedInput, Rows, Shortfall
+from registry.query.standing import Standing, member, not_human, standing
+
+
+def plan(session: Session, store: Store, recipe: Recipe) -> Plan:
+    """Decide what a recipe draws; nothing is written.
+
+    The share counts what the claims declare, and a text that any live claim in the catalogue
+    calls not human does not count, whatever its own version says.
+
+    Args:
+        session: A reading session: one state of the catalogue.
+        store: The registry's storage.
+        recipe: What is asked.
+
+    Raises:
+        NotFoundError: A source is not registered.
+        InvalidInputError: A unit that needs something the plan does not have.
+        ConflictError: A document table is missing or was changed.
+    """
+    _check_units(recipe)
+    against = not_human(session, store)
+    versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
+    _check_once(versions)
+    stands = [standing(session, store, version, against) for version in versions]
+    masks, reasons = _candidates(recipe, stands)
+    pool = _pool(recipe, stands, masks)
+    share = recipe.human.share if recipe.human else None
+    size = recipe.size
+    chosen = draw(pool, seed=recipe.seed, share=share, at_most=size.at_most)
+    drawn = pool.take(chosen)
+    rows = _split(chosen, masks)
+    inputs = tuple(
+        PlannedInput(catalogue.ref_of(stand.version), stand, row, int(mask.sum()), tuple(out))
+        for stand, row, mask, out in zip(stands, rows, masks, reasons, strict=True)
+    )
+    return Plan(
+        recipe=recipe,
+        inputs=inputs,
+        drawn=drawn,
+        human=HumanFraction(
+            of=str(recipe.human.of if recipe.human else Unit.BYTES),
+            count=tuple(str(o) for o in (recipe.human.count if recipe.human else [Origin.HUMAN])),
+            numerator=drawn.human,
+            denominator=drawn.weight,
+            at_least=recipe.human.at_least if recipe.human else None,
+        ),
+        log_size=ledger.size(session),
+        shortfall=_shortfall(recipe, pool, drawn, share),
+    )
+
+
+def _check_units(recipe: Recipe) -> None:
+    units = {recipe.size.unit, recipe.human.of if recipe.human else Unit.BYTES}
+    if Unit.TOKENS in units:
+        raise InvalidInputError(
+            "the recipe counts tokens, which need a tokenizer",
+            hint="count bytes or words instead",
+        )
+
+
+def _check_once(versions: Sequence[DatasetVersion]) -> None:
+    ids = [version.id for version in versions]
+    for version in versions:
+        if ids.count(version.id) > 1:
+            raise InvalidInputError(
+                f"two sources of the recipe are `{catalogue.ref_of(version).short}`",
+                hint="name each version once",
+            )
+
+
+def _candidates(recipe: Recipe, stands: list[Standing]) -> tuple[list[Mask], list[list[LeftOut]]]:
+    """Return which documents of each source may be drawn, and why the others may not."""
+    masks, reasons = [], []
+    seen: list[npt.NDArray[np.bytes_]] = []
+    for source, stand in zip(recipe.sources, stands, strict=True):
+        mask = np.ones(len(stand.hashes), np.bool_)
+        out: list[LeftOut] = []
+        for filters in (recipe.where, source.where):
+            for reason, passing in _filters(filters, stand):
+                _leave_out(out, reason, mask & ~passing, stand)
+                mask &= passing
+        first = _first_of_equals(stand.hashes, mask, seen)
+        _leave_out(out, DUPLICATE, mask & ~first, stand)
+        mask &= first
+        seen.append(np.sort(stand.hashes[mask]))
+        masks.append(mask)
+        reasons.append(out)
+    return masks, reasons
+
+
+def _leave_out(out: list[LeftOut], reason: str, mask: Mask, stand: Standing) -> None:
+    count = int(np.count_nonzero(mask))
+    if count:
+        out.append(LeftOut(reason, count, int(stand.bytes[mask].sum())))
+
+
+def _filters(filters: Filters, stand: Standing) -> list[tuple[str, Mask]]:
+    """Return each filter given, in words, with the documents that it lets pass."""
+    found: list[tuple[str, Mask]] = []
+    if filters.origin is not None:
+        ranks = [origin.caution for origin in filters.origin]
+        found.append((f"origin is not {_or(filters.origin)}", np.isin(stand.view.ranks, ranks)))
+    if filters.date_before is not None:
+        cutoff = instant_range(filters.date_before)[0]
+        found.append((f"no date before {filters.date_before}", stand.not_after < cutoff))
+    if filters.license is not None:
+        found.append(
+            (f"license is not {_or(filters.license)}", stand.licenses.within(filters.license))
+        )
+    if filters.language is not None:
+        found.append(
+            (f"language is not {_or(filters.language)}", stand.languages.within(filters.language))
+        )
+    if filters.words is not None:
+        passing = stand.words >= filters.words.at_least
+        if filters.words.at_most is not None:
+            passing &= stand.words <= filters.words.at_most
+        found.append(("number of words", passing))
+    return found
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(str(name) for name in names)
+
+
+def _first_of_equals(
+    hashes: npt.NDArray[np.bytes_], mask: Mask, seen: list[npt.NDArray[np.bytes_]]
+) -> Mask:
+    """Return the first candidate row of each text that no earlier source offers."""
+    first = np.zeros(len(hashes), np.bool_)
+    rows = np.flatnonzero(mask)
+    _, at = np.unique(hashes[rows], return_index=True)
+    first[rows[at]] = True
+    for earlier in seen:
+        first &= ~member(hashes, earlier)
+    return first
+
+
+def _pool(recipe: Recipe, stands: list[Standing], masks: list[Mask]) -> Candidates:
+    def joined(parts: list[Amounts]) -> Amounts:
+        return np.concatenate([part[mask] for part, mask in zip(parts, masks, strict=True)])
+
+    of = recipe.human.of if recipe.human else Unit.BYTES
+    count = recipe.human.count if recipe.human else [Origin.HUMAN]
+    return Candidates(
+        hashes=np.concatenate([s.hashes[m] for s, m in zip(stands, masks, strict=True)]),
+        sizes=joined([_units(stand, recipe.size.unit) for stand in stands]),
+        weights=joined([_units(stand, of) for stand in stands]),
+        human=joined([_counted(stand, of, count) for stand in stands]),
+    )
+
+
+def _units(stand: Standing, unit: Unit) -> Amounts:
+    if unit is Unit.WORDS:
+        return stand.words
+    return np.ones_like(stand.bytes) if unit is Unit.DOCUMENTS else stand.bytes
+
+
+def _counted(stand: Standing, of: Unit, count: Sequence[Origin]) -> Amounts:
+    """Return how much of each document counts as human."""
+    whole = np.isin(stand.view.ranks, [origin.caution for origin in count])
+    counted = np.where(whole, _units(stand, of), 0)
+    if of is Unit.BYTES:
+        mixed = stand.view.ranks == Origin.MIXED.caution
+        counted = np.where(mixed, stand.view.human_bytes, counted)
+    return counted.astype(np.int64)
+
+
+def _split(chosen: Mask, masks: list[Mask]) -> list[Rows]:
+    """Return the drawn rows of each source."""
+    rows, at = [], 0
+    for mask in masks:
+        candidates = np.flatnonzero(mask)
+        rows.append(candidates[chosen[at : at + len(candidates)]])
+        at += len(candidates)
+    return rows
+
+
+def _shortfall(
+    recipe: Recipe, pool: Candidates, drawn: Drawn, share: Fraction | None
+) -> Shortfall | None:
+    least = recipe.size.at_least
+    if drawn.documents and drawn.size >= (least or 0):
+        return None
+    most = draw(pool, seed=recipe.seed, share=share, at_most=None)
+    return Shortfall(
+        asked_size=least,
+        asked_share=share,
+        best_size=pool.take(most).size,
+        best_share=best_share(pool, least or 1),
+        unit=recipe.size.unit,
+        of=recipe.human.of if recipe.human else Unit.BYTES,
+    )

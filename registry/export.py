@@ -1,0 +1,418 @@
+"""Plan → snapshot: Parquet shards, manifest and certificate, in a folder that appears at once.
+
+The data flow, in an order without circles: provenance of every drawn row → record roots per shard
+→ manifest and snapshot root → signed shard statements → texts, each re-hashed against what was
+registered → shards with their statements in the footers → file digests → certificate → one
+transaction in the catalogue → the folder appears. A kill before the transaction leaves nothing; a
+kill after it is finished by the next command.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry import __version__, intents, ledger, shards
+from registry.blobs import Store, sync_tree
+from registry.core.attest import Signer
+from registry.core.certificate import Certificate, Input, Issuer, ShardStatement, sign
+from registry.core.dataset import ORIGINS_BY_CAUTION
+from registry.core.digest import sha256_hex
+from registry.core.entry import EntryKind
+from registry.core.evidence import iso_time, to_micros
+from registry.core.manifest import Manifest, ShardEntry, Tally, shard_name
+from registry.core.merkle import content_root, shards_root
+from registry.db.base import Base
+from registry.db.models import (
+    IntentKind,
+    Mixture,
+    MixtureInput,
+    RecipeRow,
+    SigningKey,
+    Snapshot,
+)
+from registry.db.session import Database
+from registry.errors import ConflictError, InvalidInputError, UnavailableError
+from registry.formats import hf_card
+from registry.query.layout import Group, Layout
+from registry.query.plan import Plan
+from registry.query.texts import SourceFailedError, TextSource
+
+Clock = Callable[[], dt.datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The result of an export.
+
+    Attributes:
+        path: The snapshot's folder.
+        snapshot_root: Its identity.
+        certificate: SHA-256 of `certificate.json`.
+        documents: How many documents it holds.
+        files: How many shards.
+        existed: The same snapshot was already there, and nothing was written.
+    """
+
+    path: Path
+    snapshot_root: str
+    certificate: str
+    documents: int
+    files: int
+    existed: bool = False
+
+
+def snapshot(
+    database: Database,
+    store: Store,
+    plan: Plan,
+    out: Path,
+    *,
+    signer: Signer,
+    issuer: Issuer,
+    clock: Clock,
+    threads: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Exported:
+    """Write what a plan draws as a certified snapshot.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        plan: What to write; one that does not keep its recipe is refused.
+        out: The folder to make; it must not exist, or hold this very snapshot.
+        signer: The certificate key.
+        issuer: Who signs.
+        clock: The registry's clock.
+        threads: With two or more, reading overlaps with writing; the result is the same.
+        on_progress: Called with documents written and documents in all.
+
+    Raises:
+        GuaranteeError: The plan does not keep its recipe.
+        ConflictError: A text is gone or not what was registered, or `out` is taken.
+        UnavailableError: The disk or the database refused.
+    """
+    plan.require()
+    out = out.absolute()
+    intents.recover(database, store, now=clock())
+    layout = Layout(plan)
+    manifest, statements = _manifest(layout, issuer)
+    existing = _existing(database, out, manifest)
+    if existing is not None:
+        return existing
+    if not out.parent.is_dir():
+        raise InvalidInputError(
+            f"the folder `{out.parent}` does not exist", hint="make it, or choose another `--out`"
+        )
+    writer = intents.open_intent(database, IntentKind.EXPORT, now=clock(), target=str(out))
+    try:
+        folder = intents.hidden(out, writer.uid)
+        envelopes = [sign(signer, statement.to_statement()) for statement in statements]
+        job = _Job(database, store, layout, folder, writer, clock, threads, on_progress)
+        files = job.run(envelopes)
+        certificate = _certificate(plan, layout, manifest, files, issuer, clock())
+        data = sign(signer, certificate.to_statement())
+        _write_sidecars(folder, manifest, certificate, data)
+        with database.write() as session:
+            _record(session, plan, manifest, data, out, signer, clock())
+            intents.commit_before_move(session, writer)
+    except BaseException:
+        intents.abandon(database, store, writer)
+        raise
+    intents.move_into_place(out, writer.uid)
+    intents.finish(database, writer)
+    return Exported(
+        out, manifest.root, sha256_hex(data), manifest.total.documents, len(manifest.shards)
+    )
+
+
+def _manifest(layout: Layout, issuer: Issuer) -> tuple[Manifest, list[ShardStatement]]:
+    """Return the manifest and the shards' statements, before a byte is written."""
+    columns = shards.columns()
+    entries: list[ShardEntry] = []
+    origins: list[dict[str, Tally]] = []
+    for index, groups in enumerate(layout.shards):
+        tree, sums = shards.RecordTree(), dict[str, Tally]()
+        for group in groups:
+            rows = layout.provenance(group)
+            tree.add(rows)
+            _add(sums, shards.tallies(rows, layout.sizes(group)))
+        entries.append(ShardEntry(shard_name(index), tree.rows, tree.root().hex()))
+        origins.append(_by_caution(sums))
+    everything = dict[str, Tally]()
+    for sums in origins:
+        _add(everything, sums)
+    ordered = np.sort(layout.hashes())
+    manifest = Manifest(
+        plan=layout.plan.digest,
+        content_root=content_root(ordered.tobytes()).hex(),
+        record_root=shards_root(bytes.fromhex(entry.record_root) for entry in entries).hex(),
+        columns=columns,
+        distinct=len(np.unique(ordered)),
+        empty=layout.empty,
+        origins=_by_caution(everything),
+        shards=tuple(entries),
+    )
+    statements = [
+        ShardStatement(manifest.root, index, entry, columns, sums, issuer)
+        for index, (entry, sums) in enumerate(zip(entries, origins, strict=True))
+    ]
+    return manifest, statements
+
+
+def _add(sums: dict[str, Tally], more: dict[str, Tally]) -> None:
+    for name, tally in more.items():
+        sums[name] = sums.get(name, Tally()) + tally
+
+
+def _by_caution(sums: dict[str, Tally]) -> dict[str, Tally]:
+    return {str(name): sums[name] for name in ORIGINS_BY_CAUTION if name in sums}
+
+
+@dataclass(slots=True)
+class _Job:
+    """Writes the shards of one snapshot into a folder that nobody sees yet."""
+
+    database: Database
+    store: Store
+    layout: Layout
+    folder: Path
+    writer: intents.Writer
+    clock: Clock
+    threads: int
+    on_progress: Callable[[int, int], None] | None
+
+    def run(self, envelopes: list[bytes]) -> dict[str, str]:
+        """Write all shards and return the SHA-256 of each file.
+
+        A place whose texts are not what was registered is passed over for another one that the
+        catalogue knows; only when there is none, the export fails.
+        """
+        avoid: set[str] = set()
+        while True:
+            try:
+                return self._write(envelopes, avoid)
+            except SourceFailedError as error:
+                avoid.add(error.uid)
+                if not self._has_another_place(error, avoid):
+                    raise ConflictError(error.message, hint=error.hint) from error
+
+    def _has_another_place(self, error: SourceFailedError, avoid: set[str]) -> bool:
+        return any(place.uid not in avoid for place in self._source(set()).places(error.version))
+
+    def _source(self, avoid: set[str]) -> TextSource:
+        return TextSource(
+            self.database, self.store, self.folder, avoid=avoid, ahead=self.threads > 1
+        )
+
+    def _write(self, envelopes: list[bytes], avoid: set[str]) -> dict[str, str]:
+        data = self.folder / "data"
+        files: dict[str, str] = {}
+        done = 0
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+            texts = self._source(avoid).read(self.layout)
+            try:
+                for index, groups in enumerate(self.layout.shards):
+                    path = self.folder / shard_name(index)
+                    with pq.ParquetWriter(
+                        path, shards.SCHEMA, **shards.writer_options()
+                    ) as parquet:
+                        for group in groups:
+                            self._write_group(parquet, group, next(texts))
+                            done += group.rows
+                            intents.renew(self.database, self.writer, now=self.clock())
+                            if self.on_progress:
+                                self.on_progress(done, self.layout.rows)
+                        parquet.add_key_value_metadata({shards.STATEMENT_KEY: envelopes[index]})
+                    with path.open("rb") as file:
+                        files[shard_name(index)] = hashlib.file_digest(file, "sha256").hexdigest()
+            finally:
+                texts.close()
+        except OSError as error:
+            raise UnavailableError(
+                f"`{self.folder.parent}` cannot be written: {error.strerror or error}",
+                hint="make room on the disk; nothing was recorded",
+            ) from error
+        return files
+
+    def _write_group(self, parquet: pq.ParquetWriter, group: Group, texts: pa.Array) -> None:
+        rows = self.layout.provenance(group)
+        table = pa.Table.from_arrays([texts, *rows.columns], schema=shards.SCHEMA)
+        parquet.write_table(table, row_group_size=max(1, group.rows))
+
+
+def _certificate(
+    plan: Plan,
+    layout: Layout,
+    manifest: Manifest,
+    files: dict[str, str],
+    issuer: Issuer,
+    now: dt.datetime,
+) -> Certificate:
+    return Certificate(
+        manifest=manifest,
+        files=files,
+        issuer=issuer,
+        issued_at=iso_time(to_micros(now)),
+        human_fraction=plan.human,
+        words=layout.words_by_origin(),
+        inputs=tuple(
+            Input(
+                dataset=str(item.ref.dataset),
+                version=item.standing.version.number,
+                content_root=item.standing.version.content_root,
+                documents=item.documents,
+                bytes=item.bytes,
+                licenses=item.licenses,
+            )
+            for item in plan.inputs
+        ),
+        exact_duplicates_left_out=plan.duplicates,
+        contested=sum(item.contested for item in plan.inputs),
+        builder={
+            "firsthand": __version__,
+            "pyarrow": pa.__version__,
+            "python": platform.python_version(),
+        },
+        log_size=plan.log_size,
+    )
+
+
+def _write_sidecars(
+    folder: Path, manifest: Manifest, certificate: Certificate, envelope: bytes
+) -> None:
+    try:
+        (folder / "manifest.json").write_bytes(manifest.to_bytes())
+        (folder / "certificate.json").write_bytes(envelope)
+        (folder / "README.md").write_text(hf_card.card(certificate), "utf-8")
+        sync_tree(folder)
+    except OSError as error:
+        raise UnavailableError(
+            f"`{folder.parent}` cannot be written: {error.strerror or error}",
+            hint="make room on the disk; nothing was recorded",
+        ) from error
+
+
+def _record(
+    session: Session,
+    plan: Plan,
+    manifest: Manifest,
+    envelope: bytes,
+    out: Path,
+    signer: Signer,
+    now: dt.datetime,
+) -> None:
+    """Write the rows of a snapshot and the log entry that binds them."""
+    rows: list[Base] = []
+    recipe = session.execute(
+        sa.select(RecipeRow).where(RecipeRow.digest == plan.recipe.digest)
+    ).scalar_one_or_none()
+    if recipe is None:
+        recipe = RecipeRow(digest=plan.recipe.digest, body=plan.recipe.to_json(), recorded_at=now)
+        session.add(recipe)
+        session.flush()
+        rows.append(recipe)
+    mixture = Mixture(
+        recipe_id=recipe.id,
+        plan_digest=plan.digest,
+        log_size=plan.log_size,
+        documents=plan.documents,
+        bytes=plan.bytes,
+        words=plan.words,
+        recorded_at=now,
+    )
+    session.add(mixture)
+    session.flush()
+    parts = [
+        MixtureInput(
+            mixture_id=mixture.id,
+            version_id=item.standing.version.id,
+            documents=item.documents,
+            bytes=item.bytes,
+        )
+        for item in plan.inputs
+    ]
+    session.add_all(parts)
+    made = Snapshot(
+        mixture_id=mixture.id,
+        key_id=_key_id(session, signer),
+        snapshot_root=manifest.root,
+        certificate_digest=sha256_hex(envelope),
+        path=str(out),
+        issued_at=now,
+    )
+    session.add(made)
+    rows += [mixture, *parts, made]
+    ledger.append(
+        session,
+        EntryKind.SNAPSHOT_EXPORTED,
+        now=now,
+        facts={
+            "certificate": made.certificate_digest,
+            "plan": plan.digest,
+            "snapshot_root": manifest.root,
+        },
+        rows=rows,
+    )
+
+
+def _key_id(session: Session, signer: Signer) -> int:
+    found = session.execute(
+        sa.select(SigningKey.id).where(SigningKey.keyid == signer.public.keyid)
+    ).scalar_one_or_none()
+    if found is None:
+        raise ConflictError(
+            "the private key is not a key of this registry",
+            hint="restore `keys/issuer.key` from your backup",
+        )
+    return found
+
+
+def _existing(database: Database, out: Path, manifest: Manifest) -> Exported | None:
+    """Return the snapshot that is at `out` if it is the one asked for.
+
+    Raises:
+        ConflictError: Something else is there.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    try:
+        digest = sha256_hex((out / "certificate.json").read_bytes())
+        same = (out / "manifest.json").read_bytes() == manifest.to_bytes()
+    except OSError:
+        same = False
+    if same:
+        with database.read() as session:
+            known = session.execute(
+                sa.select(Snapshot.id).where(
+                    Snapshot.certificate_digest == digest,
+                    Snapshot.snapshot_root == manifest.root,
+                )
+            ).first()
+        if known is not None:
+            return Exported(
+                out,
+                manifest.root,
+                digest,
+                manifest.total.documents,
+                len(manifest.shards),
+                existed=True,
+            )
+    raise ConflictError(
+        f"`{out}` exists and is not this snapshot", hint="choose another `--out`, or remove it"
+    )
+
+
+MAX_THREADS: Final = 64

@@ -1,0 +1,1 @@
+"""Documents for others: pure functions over core values."""

@@ -1,0 +1,75 @@
+"""The `README.md` of a snapshot: a Hugging Face dataset card that loads just the shards.
+
+The card is for people and is not covered by the certificate; it says so.
+"""
+
+from __future__ import annotations
+
+import json
+
+from registry.core.certificate import NOT_PROVEN, Certificate
+
+
+def card(certificate: Certificate) -> str:
+    """Return the card of a snapshot."""
+    manifest, share = certificate.manifest, certificate.human_fraction
+    sums = manifest.total
+    name = json.dumps(f"Snapshot {manifest.root[:12]}")
+    lines = [
+        "---",
+        f"pretty_name: {name}",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        "    path: data/*.parquet",
+        "---",
+        "",
+        f"# Snapshot {manifest.root[:12]}",
+        "",
+        f"{sums.documents:,} documents, {sums.bytes:,} bytes of text, in "
+        f"{len(manifest.shards)} Parquet file{'s' if len(manifest.shards) != 1 else ''}.",
+        "",
+        "| origin | documents | bytes | of them human |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {origin} | {tally.documents:,} | {tally.bytes:,} | {tally.human_bytes:,} |"
+        for origin, tally in manifest.origins.items()
+    ]
+    percent = share.numerator * 10_000 // share.denominator if share.denominator else 0
+    lines += [
+        "",
+        f"**Declared** human share: {percent // 100}.{percent % 100:02d} % of {share.of} "
+        f"(counting {', '.join(share.count)}). Evidenced: not assessed. Audited: not assessed.",
+        "",
+        "| drawn from | documents | licenses claimed |",
+        "| --- | ---: | --- |",
+    ]
+    lines += [
+        f"| {item.dataset}@{item.version} | {item.documents:,} | "
+        f"{_cell(', '.join(item.licenses)) or 'none'} |"
+        for item in certificate.inputs
+    ]
+    lines += [
+        "",
+        "## Check it",
+        "",
+        "```",
+        "pip install firsthand",
+        "firsthand verify . --key issuer.pub",
+        "```",
+        "",
+        "with the public key of the signer, from a place you trust. "
+        f"Snapshot root: `{manifest.root}`.",
+        "",
+        f"This page is for people; the certificate does not cover it. {NOT_PROVEN}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Return text that cannot leave its table cell."""
+    safe = "".join(c if c.isprintable() else " " for c in text)
+    return safe.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,268 @@
+"""Plans: what a recipe draws from one state of the catalogue, as a value.
+
+Deciding is `registry.assemble`'s; writing files is `registry.export`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from registry.core.certificate import HumanFraction
+from registry.core.dataset import DatasetRef, Origin
+from registry.core.digest import SELECTION_PREFIX, digest_of, sha256_hex
+from registry.core.draw import Drawn
+from registry.core.recipe import Recipe, Unit
+from registry.errors import GuaranteeError
+from registry.query.standing import Standing
+
+PLAN_TYPE: Final = "firsthand-plan/v0"
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Documents of a source that were not candidates, and why."""
+
+    reason: str
+    documents: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInput:
+    """What is drawn from one source.
+
+    Attributes:
+        ref: The version.
+        standing: All its documents and where they stand.
+        rows: The rows that are drawn, ascending.
+        candidates: How many documents could have been drawn.
+        left_out: Those that could not, by reason; the first reason counts.
+    """
+
+    ref: DatasetRef
+    standing: Standing
+    rows: Rows
+    candidates: int
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def documents(self) -> int:
+        """Return how many documents are drawn."""
+        return len(self.rows)
+
+    @property
+    def bytes(self) -> int:
+        """Return their size."""
+        return int(self.standing.bytes[self.rows].sum())
+
+    @property
+    def words(self) -> int:
+        """Return their words."""
+        return int(self.standing.words[self.rows].sum())
+
+    @property
+    def human_bytes(self) -> int:
+        """Return how many of their bytes count as human by declaration."""
+        return int(self.standing.view.human_bytes[self.rows].sum())
+
+    @property
+    def contested(self) -> int:
+        """Return how many of them some claim calls human and another does not."""
+        return int(np.count_nonzero(self.standing.view.contested[self.rows]))
+
+    @property
+    def licenses(self) -> tuple[str, ...]:
+        """Return every license claimed for some of the drawn documents."""
+        labels = self.standing.licenses
+        codes = set(np.unique(labels.codes[self.rows]).tolist())
+        return tuple(
+            sorted(
+                {name for code, names in enumerate(labels.names) if code in codes for name in names}
+            )
+        )
+
+    def selection_digest(self) -> str:
+        """Return a digest of which texts are drawn, whatever order they were found in."""
+        ordered = np.sort(self.standing.hashes[self.rows])
+        return sha256_hex(SELECTION_PREFIX + ordered.tobytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a recipe draws from one state of the catalogue.
+
+    Attributes:
+        recipe: What was asked.
+        inputs: What is drawn from each source, in the recipe's order.
+        human: The declared share of what is drawn, exactly.
+        log_size: The state of the catalogue it was made at.
+        shortfall: None when the recipe can be kept; otherwise what could be reached.
+    """
+
+    recipe: Recipe
+    inputs: tuple[PlannedInput, ...]
+    drawn: Drawn
+    human: HumanFraction
+    log_size: int
+    shortfall: Shortfall | None
+
+    @property
+    def documents(self) -> int:
+        """Return how many documents are drawn."""
+        return sum(item.documents for item in self.inputs)
+
+    @property
+    def bytes(self) -> int:
+        """Return their size."""
+        return sum(item.bytes for item in self.inputs)
+
+    @property
+    def words(self) -> int:
+        """Return their words."""
+        return sum(item.words for item in self.inputs)
+
+    @property
+    def duplicates(self) -> int:
+        """Return how many documents were left out because an equal text came first."""
+        return sum(
+            item.documents for part in self.inputs for item in part.left_out
+            if item.reason == DUPLICATE
+        )  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """Return what identifies the draw: recipe, versions and texts, and no state or time."""
+        return digest_of(
+            {
+                "human": self.human.to_json(),
+                "inputs": [
+                    {
+                        "content_root": item.standing.version.content_root,
+                        "dataset": str(item.ref.dataset),
+                        "documents": item.documents,
+                        "selection": item.selection_digest(),
+                        "version": item.ref.version,
+                    }
+                    for item in self.inputs
+                ],
+                "recipe": self.recipe.digest,
+                "type": PLAN_TYPE,
+            }
+        )
+
+    def require(self) -> None:
+        """Refuse a plan that does not keep its recipe.
+
+        Raises:
+            GuaranteeError: What was asked, and what could be reached.
+        """
+        if self.shortfall is not None:
+            raise GuaranteeError(self.shortfall.sentence, hint=self.shortfall.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why a recipe cannot be kept, and what could be reached.
+
+    Attributes:
+        asked_size: The least size asked for, or None.
+        asked_share: The share asked for, or None.
+        best_size: The most that can be drawn at that share.
+        best_share: The best share that a draw of that size can have, or of any document at all.
+        unit: The unit of the sizes.
+        of: The unit of the share.
+    """
+
+    asked_size: int | None
+    asked_share: Fraction | None
+    best_size: int
+    best_share: Fraction
+    unit: Unit
+    of: Unit
+
+    @property
+    def sentence(self) -> str:
+        """Return the refusal."""
+        size = f"{self.asked_size:,} {self.unit}" if self.asked_size else "anything"
+        share = (
+            "" if self.asked_share is None else f" with at least {_percent(self.asked_share)} human"
+        )
+        return f"the sources cannot give {size}{share}"
+
+    @property
+    def hint(self) -> str:
+        """Return what would make it possible."""
+        if self.asked_share is None:
+            return f"they hold {self.best_size:,} {self.unit}; ask for less, or add sources"
+        return (
+            f"at that share they give {self.best_size:,} {self.unit}; at that size the best share "
+            f"of {self.of} is {_percent(self.best_share)}; lower one of them, or add human documents"
+        )
+
+
+def _percent(share: Fraction) -> str:
+    """Return a share in percent, rounded down: a promise is never rounded up."""
+    hundredths = share.numerator * 10_000 // share.denominator
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
+
+
+DUPLICATE: Final = "equal text drawn before"
+
+
+def to_json(made: Plan) -> dict[str, Any]:
+    """Return a plan as the document that `plan --json` prints."""
+    human = made.human
+    return {
+        "plan": made.digest,
+        "recipe": made.recipe.digest,
+        "log_size": made.log_size,
+        "feasible": made.shortfall is None,
+        "documents": made.documents,
+        "bytes": made.bytes,
+        "words": made.words,
+        "human_fraction": human.to_json(),
+        "inputs": [
+            {
+                "dataset": str(item.ref.dataset),
+                "version": item.ref.version,
+                "content_root": item.standing.version.content_root,
+                "documents": item.documents,
+                "bytes": item.bytes,
+                "words": item.words,
+                "human_bytes": item.human_bytes,
+                "candidates": item.candidates,
+                "contested": item.contested,
+                "licenses": list(item.licenses),
+                "origins": _origins(item),
+                "left_out": [
+                    {"reason": out.reason, "documents": out.documents, "bytes": out.bytes}
+                    for out in item.left_out
+                ],
+            }
+            for item in made.inputs
+        ],
+        "exact_duplicates_left_out": made.duplicates,
+        "shortfall": None
+        if made.shortfall is None
+        else {
+            "message": made.shortfall.sentence,
+            "hint": made.shortfall.hint,
+            "best_size": made.shortfall.best_size,
+            "best_share": str(made.shortfall.best_share),
+        },
+    }
+
+
+def _origins(item: PlannedInput) -> dict[str, int]:
+    ranks = item.standing.view.ranks[item.rows]
+    return {
+        str(origin): int(np.count_nonzero(ranks == origin.caution))
+        for origin in Origin
+        if (ranks == origin.caution).any()
+    }

@@ -1,0 +1,261 @@
+"""Fetch the texts of a plan's rows again, each re-hashed against what was registered.
+
+A version's texts may be at several places: the vault, the files they were registered from, other
+files with the same content. A place with the same reading order is streamed; one with another
+order is first spooled to disk and then taken from by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import sqlalchemy as sa
+
+from registry import readers
+from registry.blobs import Store
+from registry.core.source import ReadOptions
+from registry.db.models import DatasetVersion, Location
+from registry.db.session import Database
+from registry.documents import Hashes, as_hashes, hash_texts, read_texts
+from registry.errors import ConflictError, RegistryError
+from registry.query.layout import Layout
+from registry.query.plan import PlannedInput
+from registry.query.standing import member
+
+
+class SourceFailedError(ConflictError):
+    """A place does not have the texts that were registered from it.
+
+    Args:
+        message: Which file or record, and what is wrong with it.
+        version: The version that was read.
+        uid: The place's uid.
+    """
+
+    def __init__(self, message: str, version: DatasetVersion, uid: str) -> None:
+        super().__init__(
+            message,
+            hint="restore the files, or register them again from where they are now; "
+            "`--keep` would have kept the texts",
+        )
+        self.version = version
+        self.uid = uid
+
+
+class TextSource:
+    """Reads texts from the best place the catalogue knows.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        scratch: A folder for spooled texts.
+        avoid: Places that were found wanting, by uid.
+        ahead: Read in a thread of its own.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        scratch: Path,
+        *,
+        avoid: set[str],
+        ahead: bool,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._scratch = scratch
+        self._avoid = avoid
+        self._ahead = ahead
+
+    def places(self, version: DatasetVersion) -> Sequence[Location]:
+        """Return where a version's texts may be, the vault first."""
+        with self._database.read() as session:
+            found = (
+                session.execute(
+                    sa.select(Location)
+                    .where(Location.version_id == version.id)
+                    .order_by(Location.kept.desc(), Location.id)
+                )
+                .scalars()
+                .all()
+            )
+        return found
+
+    def read(self, layout: Layout) -> Generator[pa.Array]:
+        """Give the texts of each row group, in the layout's order.
+
+        Raises:
+            SourceFailedError: A place does not have what was registered.
+        """
+        cutters: dict[int, _Cutter] = {}
+        try:
+            for groups in layout.shards:
+                for group in groups:
+                    parts = []
+                    for piece in group.pieces:
+                        if piece.input not in cutters:
+                            drawn = self._drawn(layout.plan.inputs[piece.input])
+                            cutters[piece.input] = _Cutter(drawn, ahead=self._ahead)
+                        parts.append(cutters[piece.input].take(piece.end - piece.begin))
+                    yield pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
+        finally:
+            for cutter in cutters.values():
+                cutter.close()
+
+    def _drawn(self, item: PlannedInput) -> Generator[pa.Array]:
+        """Give the texts of an input's drawn rows in order, every one of them checked."""
+        stand = item.standing
+        places = [place for place in self.places(stand.version) if place.uid not in self._avoid]
+        if not places:
+            raise ConflictError(f"no place has the texts of `{item.ref.short}` any more")
+        alike = [place for place in places if place.order_root == stand.location.order_root]
+        place = (alike or list(places))[0]
+        try:
+            if alike:
+                yield from self._streamed(item, place)
+            else:
+                yield from self._spooled(item, place)
+        except SourceFailedError:
+            raise
+        except RegistryError as error:
+            raise SourceFailedError(
+                f"{error.message}, needed for `{item.ref.short}`", stand.version, place.uid
+            ) from error
+
+    def _batches(self, place: Location) -> Iterator[pa.RecordBatch]:
+        if place.kept:
+            return read_texts(self._store.vault(place.uid))
+        options = ReadOptions.from_json(place.options)
+        files = [Path(place.base) / file["name"] for file in place.files]
+        return readers.documents(readers.discover(files, options).files, options)
+
+    def _streamed(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
+        """Read a place that has the rows in the same order."""
+        rows, expected = item.rows, item.standing.hashes
+        begin = at = 0
+        for batch in self._batches(place):
+            end = begin + batch.num_rows
+            upto = int(np.searchsorted(rows, end))
+            picked = rows[at:upto]
+            if len(picked):
+                if picked[-1] >= len(expected):
+                    break
+                local = picked - begin
+                texts = batch.column("text").take(pa.array(local))
+                self._check(item, place, texts, expected[picked], batch, local)
+                yield texts
+            begin, at = end, upto
+            if at == len(rows):
+                return
+        if at < len(rows):
+            raise SourceFailedError(
+                f"`{place.base}` has fewer documents than were registered as `{item.ref.short}`",
+                item.standing.version,
+                place.uid,
+            )
+
+    def _check(
+        self,
+        item: PlannedInput,
+        place: Location,
+        texts: pa.Array,
+        expected: Hashes,
+        batch: pa.RecordBatch,
+        local: npt.NDArray[np.int64],
+    ) -> None:
+        found = hash_texts(texts)
+        if found == expected.tobytes():
+            return
+        wrong = int(np.flatnonzero(as_hashes(found) != expected)[0])
+        where = f"the kept texts of `{item.ref.short}`, row {int(item.rows[0]) + wrong}"
+        if not place.kept:
+            row = int(local[wrong])
+            file = place.files[batch.column("file")[row].as_py()]["name"]
+            record = batch.column("record")[row].as_py()
+            where = f"`{Path(place.base) / file}`, record {record}"
+        raise SourceFailedError(
+            f"{where}: the text is not the one that was registered as `{item.ref.short}`",
+            item.standing.version,
+            place.uid,
+        )
+
+    def _spooled(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
+        """Read a place that has the same texts in another order, by content."""
+        wanted = np.sort(item.standing.hashes[item.rows])
+        spool = self._scratch / f"spool-{place.uid}.arrow"
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        schema = pa.schema([pa.field("text", pa.large_string())])
+        found: list[Hashes] = []
+        try:
+            with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, schema) as ipc:
+                for batch in self._batches(place):
+                    hashes = as_hashes(hash_texts(batch.column("text")))
+                    rows = np.flatnonzero(member(hashes, wanted))
+                    if len(rows):
+                        found.append(hashes[rows])
+                        texts = batch.column("text").take(pa.array(rows))
+                        ipc.write_batch(pa.record_batch([texts], schema=schema))
+            yield from self._from_spool(item, place, spool, found)
+        finally:
+            spool.unlink(missing_ok=True)
+
+    def _from_spool(
+        self, item: PlannedInput, place: Location, spool: Path, found: list[Hashes]
+    ) -> Generator[pa.Array]:
+        hashes = np.concatenate(found) if found else np.empty(0, "S32")
+        order = np.argsort(hashes, kind="stable")
+        expected = item.standing.hashes[item.rows]
+        at = np.searchsorted(hashes[order], expected)
+        if len(expected) and (
+            not len(hashes) or (hashes[order][np.minimum(at, len(hashes) - 1)] != expected).any()
+        ):
+            raise SourceFailedError(
+                f"`{place.base}` lacks texts that were registered as `{item.ref.short}`",
+                item.standing.version,
+                place.uid,
+            )
+        positions = order[at]
+        with pa.memory_map(str(spool)) as source:
+            column = pa.ipc.open_file(source).read_all().column("text")
+            for begin in range(0, len(positions), 1024):
+                chosen = column.take(pa.array(positions[begin : begin + 1024]))
+                texts = chosen.combine_chunks()
+                if isinstance(texts, pa.ChunkedArray):
+                    texts = pa.concat_arrays(texts.chunks)
+                if hash_texts(texts) != expected[begin : begin + 1024].tobytes():
+                    raise SourceFailedError(
+                        f"the texts spooled from `{place.base}` changed on disk",
+                        item.standing.version,
+                        place.uid,
+                    )
+                yield texts
+
+
+class _Cutter:
+    """Cuts a stream of texts into runs of the lengths asked for."""
+
+    def __init__(self, batches: Generator[pa.Array], *, ahead: bool) -> None:
+        self._batches: Iterator[pa.Array] = readers.read_ahead(batches) if ahead else batches
+        self._waiting: list[pa.Array] = []
+        self._ready = 0
+
+    def take(self, count: int) -> pa.Array:
+        """Return the next `count` texts."""
+        while self._ready < count:
+            batch = next(self._batches)
+            self._waiting.append(batch)
+            self._ready += len(batch)
+        joined = pa.concat_arrays(self._waiting)
+        self._waiting = [joined.slice(count)]
+        self._ready -= count
+        return joined.slice(0, count)
+
+    def close(self) -> None:
+        """End the stream."""
+        if isinstance(self._batches, Generator):
+            self._batches.close()
