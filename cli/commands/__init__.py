@@ -1,0 +1,1 @@
+"""One module per verb or noun; `cli.main` imports each only when it is called."""

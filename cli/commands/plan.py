@@ -1,0 +1,237 @@
+"""`firsthand plan` and `export`: from a recipe to a certified snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.output import block, clean, count, emit, json_option, plural, progress, say, share, size
+
+if TYPE_CHECKING:
+    from registry.core.recipe import Recipe
+    from registry.query.plan import Plan
+
+MAX_RECIPE = 1 << 20
+
+
+@click.command()
+@click.argument("recipe", metavar="RECIPE")
+@click.option("--explain", is_flag=True, help="Also say what was left out, and why.")
+@json_option
+@click.pass_obj
+def plan(home: str | None, recipe: str, explain: bool, as_json: bool) -> int:
+    """Show what a recipe would draw, or what it lacks. Nothing is written.
+
+    Exit codes: 0 the recipe can be kept, 3 it cannot.
+    """
+    from cli.context import opened
+    from registry import assemble
+    from registry.query.plan import to_json
+
+    asked = read_recipe(recipe)
+    with opened(home) as registry, registry.database.read() as session:
+        made = assemble.plan(session, registry.store, asked)
+    if as_json:
+        emit(to_json(made))
+    else:
+        for line in _screen(made, explain=explain, recipe=recipe):
+            say(line)
+    return 0 if made.shortfall is None else 3
+
+
+def read_recipe(name: str) -> Recipe:
+    """Read a recipe from a YAML or JSON file."""
+    from pathlib import Path
+
+    import yaml
+
+    from registry.core.recipe import parse
+    from registry.errors import InvalidInputError, NotFoundError
+
+    path = Path(name)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_RECIPE + 1)
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"there is no recipe `{name}`", hint="docs/recipes.md has examples"
+        ) from error
+    except OSError as error:
+        raise InvalidInputError(f"`{name}` cannot be read: {error.strerror}") from error
+    if len(data) > MAX_RECIPE:
+        raise InvalidInputError(f"`{name}` is larger than 1 MiB", hint="is it really a recipe?")
+    try:
+        value = yaml.safe_load(data)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise InvalidInputError(
+            f"`{name}`{line} is not YAML: {problem}", hint="check indentation and quotes"
+        ) from error
+    return parse(value, name=name)
+
+
+def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
+    asked = made.recipe.human
+    goal = ""
+    if asked is not None:
+        goal = f" · asked: human ≥ {asked.at_least} of {asked.of}"
+    state = f"catalogue as of log {count(made.log_size)}"
+    if made.shortfall is not None:
+        lines = [f"NOT FEASIBLE   {made.shortfall.sentence} · {state}"]
+        lines.append(f"  {made.shortfall.hint}")
+    else:
+        lines = [
+            f"FEASIBLE BY DECLARATION   {plural(made.documents, 'document')} · {size(made.bytes)}"
+            f"{goal} · {state}"
+        ]
+    lines += _table(made)
+    fraction = made.human
+    lines.append(
+        f"  declared {share(fraction.numerator, fraction.denominator)} human of {fraction.of}"
+        "   evidenced: not assessed   audited: not assessed"
+    )
+    contested = sum(item.contested for item in made.inputs)
+    if contested:
+        lines.append(
+            f"  {plural(contested, 'document')} called human by one claim and not by another: "
+            "counted as not human"
+        )
+    if explain:
+        lines += _explained(made)
+    if made.shortfall is None:
+        lines.append(f"Next  firsthand export {clean(recipe)} --out DIR")
+    return lines
+
+
+def _table(made: Plan) -> list[str]:
+    rows = [("", "documents", "bytes", "human", "because")]
+    for item in made.inputs:
+        rows.append(
+            (
+                item.ref.short,
+                count(item.documents),
+                size(item.bytes),
+                share(item.human_bytes, item.bytes),
+                _because(item.standing.view.origins(), item.standing),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=False))
+        )
+        + f"  {row[4]}".rstrip()
+        for row in rows
+    ]
+
+
+def _because(origins: list[Any], standing: Any) -> str:
+    if not len(standing.hashes):
+        return "it has no documents"
+    if len(origins) == 1:
+        only = str(origins[0])
+        return "nobody said what made it" if only == "unknown" else f"declared {only}"
+    return f"declared per document: {', '.join(str(origin) for origin in origins)}"
+
+
+def _explained(made: Plan) -> list[str]:
+    lines = ["Left out"]
+    for item in made.inputs:
+        not_drawn = item.candidates - item.documents
+        for out in item.left_out:
+            lines.append(
+                f"  {item.ref.short}: {plural(out.documents, 'document')} "
+                f"({size(out.bytes)}): {clean(out.reason)}"
+            )
+        if not_drawn:
+            lines.append(
+                f"  {item.ref.short}: {plural(not_drawn, 'document')} more could have been drawn"
+            )
+    if len(lines) == 1:
+        lines.append("  nothing")
+    lines += block(
+        [
+            ("Seed", str(made.recipe.seed)),
+            ("Recipe", made.recipe.digest),
+            ("Plan", made.digest),
+        ]
+    )
+    lines.append("The share is what claims declare. Nothing about it was measured.")
+    return lines
+
+
+@click.command()
+@click.argument("recipe", metavar="RECIPE")
+@click.option("--out", metavar="DIR", required=True, help="The folder to make.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    envvar="FIRSTHAND_THREADS",
+    help="With two or more, reading overlaps with writing; the result is the same.",
+)
+@json_option
+@click.pass_obj
+def export(home: str | None, recipe: str, out: str, threads: int, as_json: bool) -> None:
+    """Write what a recipe draws as Parquet files with a certificate.
+
+    Every text is fetched again and checked against what was registered. Exit code 3: the recipe
+    cannot be kept.
+    """
+    from pathlib import Path
+
+    from cli.context import clock, opened, tidy
+    from registry import assemble
+    from registry import export as verb
+    from registry import home as homes
+
+    asked = read_recipe(recipe)
+    with opened(home) as registry:
+        tidy(registry)
+        signer = homes.load_signer(registry.settings)
+        with registry.database.read() as session:
+            made = assemble.plan(session, registry.store, asked)
+        done = verb.snapshot(
+            registry.database,
+            registry.store,
+            made,
+            Path(out),
+            signer=signer,
+            issuer=homes.issuer(registry.settings, signer),
+            clock=clock,
+            threads=threads,
+            on_progress=progress("exporting"),
+        )
+        key = registry.settings.public_key_file
+    if as_json:
+        emit(
+            {
+                "path": str(done.path),
+                "snapshot_root": done.snapshot_root,
+                "certificate": done.certificate,
+                "documents": done.documents,
+                "bytes": made.bytes,
+                "files": done.files,
+                "human_fraction": made.human.to_json(),
+                "existed": done.existed,
+            }
+        )
+        return
+    fraction = made.human
+    verb_word = "was there already" if done.existed else "exported"
+    say(f"{clean(str(done.path))}   {verb_word}")
+    lines = [
+        ("Documents", f"{count(done.documents)} in {plural(done.files, 'file')} · "
+                      f"{size(made.bytes)}"),
+        ("Declared", f"{share(fraction.numerator, fraction.denominator)} human of {fraction.of}"),
+        ("Snapshot root", done.snapshot_root),
+        ("Next", f"firsthand verify {clean(out)} --key {clean(str(key))}"),
+    ]  # fmt: skip
+    for line in block(lines):
+        say(line)

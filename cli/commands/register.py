@@ -1,0 +1,307 @@
+"""`firsthand register`: record a dataset version from files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.output import block, clean, count, emit, json_option, plural, say, size, tell
+
+if TYPE_CHECKING:
+    from registry.core.dataset import Origin
+    from registry.core.evidence import DateInterval, DateKind
+    from registry.core.source import ReadOptions
+    from registry.register import Acquired, Declaration, Progress, Registration
+
+ORIGINS = ("human", "assisted", "mixed", "unknown", "programmatic", "ai")
+FIELD_ORIGINS = ("human", "assisted", "programmatic", "ai", "unknown")
+DATE_KINDS = ("authored", "published", "captured", "collected")
+ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
+
+
+@click.command()
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
+@click.option("--name", metavar="NAME", required=True, help="The dataset, `name` or `team/name`.")
+@click.option(
+    "--origin",
+    type=click.Choice(ORIGINS),
+    help="What made all of the texts. Not said: unknown, not assessed. Nothing defaults to human.",
+)
+@click.option(
+    "--generator",
+    "generators",
+    metavar="MODEL",
+    multiple=True,
+    help="A model that wrote them; may be repeated.",
+)
+@click.option(
+    "--origin-field", metavar="FIELD", help="The field that says per record what made it."
+)
+@click.option(
+    "--origin-map",
+    metavar="VALUE=ORIGIN,…",
+    help="What its values mean, such as `0=human,1=ai`; empty ones are unknown.",
+)
+@click.option("--generator-field", metavar="FIELD", help="The field that names the model.")
+@click.option(
+    "--text-field",
+    metavar="FIELD[,FIELD…]",
+    help="The text, or several joined by newlines; `a.b` reaches into objects. Default: `text`, "
+    "or the only text field.",
+)
+@click.option(
+    "--split-field",
+    metavar="FIELD=ORIGIN,…",
+    help="Several documents per record, each with the origin of its field.",
+)
+@click.option(
+    "--origin-by-field",
+    metavar="FIELD=ORIGIN,…",
+    help="One document per record from several fields, each part with its own origin: a mixed "
+    "document with an exact human share.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["parquet", "jsonl", "csv", "text"]),
+    help="What the files are; default: by their names.",
+)
+@click.option("--lines", is_flag=True, help="Text files: one document per non-blank line.")
+@click.option(
+    "--date-field",
+    "date_fields",
+    metavar="KIND=FIELD",
+    multiple=True,
+    help="The field with a date, such as `published=created_at`; may be repeated.",
+)
+@click.option("--authored", metavar="DATE[..DATE]", help="When all of it was written.")
+@click.option("--published", metavar="DATE[..DATE]", help="When all of it was published.")
+@click.option("--captured", metavar="DATE[..DATE]", help="When copies of it were made.")
+@click.option("--collected", metavar="DATE[..DATE]", help="When it was gathered.")
+@click.option("--language", metavar="TAG", help="The language of all of it, such as `en`.")
+@click.option("--language-field", metavar="FIELD", help="The field that names the language.")
+@click.option("--license", metavar="SPDX", help="The license of all of it, such as `MIT`.")
+@click.option(
+    "--source", "sources", metavar="URL", multiple=True, help="Where it came from; repeatable."
+)
+@click.option("--owner", metavar="NAME", help="Who owns the texts.")
+@click.option("--access", type=click.Choice(ACCESS), help="How you came by them.")
+@click.option("--crawler", metavar="NAME", help="The crawler that fetched them.")
+@click.option("--opt-out-policy", metavar="TEXT", help="Which opt-outs were respected.")
+@click.option("--opt-out-date", metavar="DATE", help="As of when.")
+@click.option("--personal-data", metavar="TEXT", help="Whether there is any, and of what kind.")
+@click.option("--purchase", metavar="TEXT", help="From whom they were bought.")
+@click.option("--first-use", metavar="DATE", help="When they were first used for training.")
+@click.option("--url-field", metavar="FIELD", help="The field with each document's address.")
+@click.option(
+    "--visibility",
+    type=click.Choice(["private", "internal", "public"]),
+    default="private",
+    show_default=True,
+    help="Who may see a new dataset.",
+)
+@click.option("--keep", is_flag=True, help="Keep the texts, so that they outlive these files.")
+@json_option
+@click.pass_obj
+def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Record a dataset version: what is in some files, and what is claimed about it.
+
+    PATH is a file or a folder; Parquet, JSONL, CSV and text are read, also as .gz and .zst.
+
+    Content that the dataset already has makes no new version: what is new about it is added to
+    the version it is, or nothing is.
+    """
+    from pathlib import Path
+
+    from cli.context import clock, opened, tidy
+    from registry import register as verb
+
+    options = _options(given)
+    declaration = _declaration(given)
+    with opened(home) as registry:
+        tidy(registry)
+        done = verb.version(
+            registry.database,
+            registry.store,
+            [Path(path) for path in paths],
+            declaration,
+            options=options,
+            clock=clock,
+            keep=given["keep"],
+            on_progress=_progress(),
+        )
+        _show(done, as_json=as_json)
+
+
+def _options(given: dict[str, Any]) -> ReadOptions:
+    from registry.core.evidence import DateKind
+    from registry.core.source import Format, ReadOptions
+
+    dates: list[tuple[DateKind, str]] = []
+    for text in given["date_fields"]:
+        for kind, path in _pairs(text, "--date-field", DATE_KINDS, first=True):
+            dates.append((DateKind(kind), path))
+    text_fields = [item.strip() for item in (given["text_field"] or "").split(",") if item.strip()]
+    return ReadOptions(
+        format=Format(given["format_name"]) if given["format_name"] else None,
+        lines=given["lines"],
+        text_fields=tuple(text_fields),
+        split_fields=_origins(given["split_field"], "--split-field", FIELD_ORIGINS),
+        origin_by_field=_origins(given["origin_by_field"], "--origin-by-field", FIELD_ORIGINS),
+        origin_field=given["origin_field"],
+        origin_map=_origins(given["origin_map"], "--origin-map", ORIGINS),
+        generator_field=given["generator_field"],
+        language_field=given["language_field"],
+        date_fields=tuple(dates),
+    )
+
+
+def _origins(
+    text: str | None, flag: str, allowed: tuple[str, ...]
+) -> tuple[tuple[str, Origin], ...]:
+    from registry.core.dataset import Origin
+
+    pairs = _pairs(text, flag, allowed, first=False) if text else []
+    return tuple((left, Origin(right)) for left, right in pairs)
+
+
+def _pairs(text: str, flag: str, allowed: tuple[str, ...], *, first: bool) -> list[tuple[str, str]]:
+    """Read `a=b,c=d`, where the first or the second of each pair is one of the allowed words."""
+    pairs = []
+    for item in text.split(","):
+        left, equals, right = (part.strip() for part in item.rpartition("="))
+        word = left if first else right
+        if not equals or not left or not right:
+            raise click.UsageError(f"`{flag}` takes pairs such as `a=b,c=d`, not `{clean(item)}`")
+        if word not in allowed:
+            raise click.UsageError(
+                f"`{clean(word)}` in `{flag}` is not one of {', '.join(allowed)}"
+            )
+        pairs.append((left, right))
+    return pairs
+
+
+def _declaration(given: dict[str, Any]) -> Declaration:
+    from registry.core.dataset import DatasetRef, Origin, Visibility
+    from registry.register import Declaration
+    from registry.settings import actor
+
+    return Declaration(
+        ref=DatasetRef.parse(given["name"]),
+        claimed_by=actor(),
+        origin=Origin(given["origin"]) if given["origin"] else None,
+        generators=given["generators"],
+        license=given["license"],
+        language=given["language"],
+        dates=_dates(given),
+        sources=given["sources"],
+        acquired=_acquired(given),
+        visibility=Visibility(given["visibility"]),
+    )
+
+
+def _dates(given: dict[str, Any]) -> tuple[DateInterval, ...]:
+    from registry.core.evidence import DateInterval, DateKind
+
+    return tuple(
+        DateInterval.parse(DateKind(kind), given[kind]) for kind in DATE_KINDS if given[kind]
+    )
+
+
+def _acquired(given: dict[str, Any]) -> Acquired:
+    from registry.core.dataset import Access
+    from registry.register import Acquired
+
+    names = (
+        "owner", "crawler", "opt_out_policy", "opt_out_date", "personal_data", "purchase",
+        "first_use", "url_field",
+    )  # fmt: skip
+    said = {name: given[name] for name in names if given[name]}
+    if given["access"]:
+        said["access"] = Access(given["access"])
+    return Acquired(**said)
+
+
+def _progress() -> Callable[[Progress], None] | None:
+    """Return a function that shows progress on stderr, or None where nobody watches."""
+    import sys
+    import time
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        return None
+    started = shown = time.monotonic()
+
+    def update(now: Progress) -> None:
+        nonlocal shown
+        moment = time.monotonic()
+        if moment - shown < 0.2:
+            return
+        shown = moment
+        rate = now.bytes / max(moment - started, 0.001) / 1e6
+        sys.stderr.write(
+            f"\r\x1b[K{now.files}/{now.total_files} files · {now.documents:,} documents · "
+            f"{size(now.bytes)} · {rate:,.0f} MB/s"
+        )
+        sys.stderr.flush()
+
+    return update
+
+
+def _show(done: Registration, *, as_json: bool) -> None:
+    import sys
+
+    from registry.query.catalogue import ref_of
+
+    version = done.version
+    ref = ref_of(version)
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    if as_json:
+        emit(
+            {
+                "dataset": str(ref.dataset),
+                "version": version.number,
+                "outcome": str(done.outcome),
+                "added": list(done.added),
+                "documents": version.documents,
+                "distinct": version.distinct,
+                "exact_duplicates": version.exact_duplicates,
+                "empty": version.empty,
+                "bytes": version.bytes,
+                "words": version.words,
+                "content_root": version.content_root,
+                "files": done.files,
+                "skipped": [str(path) for path in done.skipped],
+                "same_content": [str(other) for other in done.same_content],
+            }
+        )
+        return
+    for path in done.skipped:
+        tell(f"skipped {clean(str(path))}")
+    say(f"{ref}   {_headline(done)}")
+    lines = [
+        (
+            "Documents",
+            f"{count(version.documents)} · {count(version.distinct)} distinct · "
+            f"{plural(version.exact_duplicates, 'exact duplicate')} · {count(version.empty)} empty",
+        ),
+        ("Text", f"{size(version.bytes)} · {plural(version.words, 'word')}"),
+        ("Read from", plural(done.files, "file")),
+        ("Content root", version.content_root),
+    ]
+    if done.same_content:
+        names = ", ".join(other.short for other in done.same_content)
+        lines.append(("Same content", f"{names}: these very documents, registered before"))
+    lines.append(("Next", f"firsthand show {ref.short}"))
+    for line in block(lines):
+        say(line)
+
+
+def _headline(done: Registration) -> str:
+    if done.outcome == "registered":
+        return "registered"
+    if done.outcome == "unchanged":
+        return "is this content already, with these claims: nothing to add"
+    return f"is this content already; added: {clean(', '.join(done.added))}"

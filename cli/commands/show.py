@@ -1,0 +1,258 @@
+"""`firsthand show`, `history` and `dataset list`: what is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli.output import block, clean, count, emit, json_option, plural, say, share, size
+
+
+@click.command()
+@click.argument("ref", metavar="DATASET[@VERSION]")
+@json_option
+@click.pass_obj
+def show(home: str | None, ref: str, as_json: bool) -> None:
+    """Show a dataset version: what it holds, what is claimed about it, and what is missing."""
+    from cli.context import opened
+    from registry.core.dataset import DatasetRef
+    from registry.query.show import version_record
+
+    wanted = DatasetRef.parse(ref)
+    with opened(home) as registry, registry.database.read() as session:
+        record = version_record(session, registry.store, wanted)
+    if as_json:
+        emit(record)
+        return
+    for line in _screen(record):
+        say(line)
+
+
+def _screen(record: dict[str, Any]) -> list[str]:
+    name = f"{record['dataset']}@{record['version']}"
+    lines = [
+        f"{name}   {plural(record['documents'], 'document')} · {size(record['bytes'])} · "
+        f"{plural(record['words'], 'word')} · registered {record['registered_at'][:10]}"
+    ]
+    rows: list[tuple[str, str]] = []
+    rows += _origin(record)
+    rows += _dates(record)
+    rows += _conflicts(record)
+    rows.append(("License", _license(record)))
+    if record["languages"]:
+        rows.append(("Language", clean(", ".join(record["languages"]))))
+    copies = record["exact_duplicates"]
+    rows.append(
+        (
+            "Copies",
+            f"{plural(copies, 'exact duplicate')} within · {count(record['distinct'])} distinct "
+            f"· {count(record['empty'])} empty",
+        )
+    )
+    rows += _places(record)
+    rows += _lineage(record)
+    rows += [
+        ("Snapshots", f"{item['snapshot_root'][:16]}… has {count(item['documents'])} of these, "
+         f"issued {item['issued_at'][:10]}")
+        for item in record["snapshots"]
+    ]  # fmt: skip
+    missing = _missing(record)
+    if missing:
+        rows.append(("Missing", ", ".join(missing) + ": not assessed"))
+    rows.append(("Content root", record["content_root"]))
+    return lines + block(rows)
+
+
+def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
+    claims = [item for item in record["claims"] if item["property"] == "origin"]
+    if not claims:
+        return [("Origin", "unknown: nobody has said what made these texts (not assessed)")]
+    from registry.query.show import claim_in_words
+
+    rows = []
+    for number, claim in enumerate(claims):
+        about = "" if claim["about"] == "all" else f" for {claim['about']}"
+        correction = "corrected to " if claim["kind"] == "correction" else "declared "
+        rows.append(
+            (
+                "" if number else "Origin",
+                f"{correction}{clean(claim_in_words(claim))}{about} by "
+                f"{clean(claim['claimed_by'])}, {claim['claimed_at'][:10]}",
+            )
+        )
+    fraction = record["human_fraction"]["declared"]
+    rows += [
+        ("", f"  declared   {share(fraction['numerator'], fraction['denominator'])} human of bytes"
+             "   somebody's word"),
+        ("", "  evidenced  not assessed"),
+        ("", "  audited    not assessed"),
+    ]  # fmt: skip
+    if len(record["origins"]) > 1:
+        parts = [f"{count(sums['documents'])} {name}" for name, sums in record["origins"].items()]
+        rows.append(("", f"  counted as {' · '.join(parts)}"))
+    if record["generators"]:
+        names = record["generators"]
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        rows.append(("Generators", clean(", ".join(names[:8])) + more))
+    return rows
+
+
+def _dates(record: dict[str, Any]) -> list[tuple[str, str]]:
+    dates = record["dates"]
+    if not dates["dated"]:
+        return [("Dates", "none claimed")]
+    all_of_them = dates["dated"] == record["documents"]
+    which = "all documents" if all_of_them else plural(dates["dated"], "document")
+    begin = (dates["not_before"] or "…")[:10]
+    return [
+        ("Dates", f"{begin} … {dates['not_after'][:10]} for {which}   grade {dates['grade']}, "
+                  "the owner's word"),
+        ("", 'a date says "not by later models", never "human"'),
+    ]  # fmt: skip
+
+
+def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    if record["contested"]:
+        rows.append(
+            (
+                "Conflicts",
+                f"{plural(record['contested'], 'document')} called human by one claim and not by "
+                "another: counted as not human",
+            )
+        )
+    if len(record["licenses"]) > 1:
+        rows.append(
+            (
+                "" if rows else "Conflicts",
+                f"licenses {clean(', '.join(record['licenses']))}: all of their terms apply",
+            )
+        )
+    return rows
+
+
+def _license(record: dict[str, Any]) -> str:
+    if not record["licenses"]:
+        return "none claimed"
+    return f"{clean(' AND '.join(record['licenses']))} for the collection (declared)"
+
+
+def _places(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for number, place in enumerate(record["locations"]):
+        kept = " · texts kept in the vault" if place["kept"] else ""
+        rows.append(
+            (
+                "" if number else "Found at",
+                f"{clean(place['base'])} ({plural(place['files'], 'file')}){kept}",
+            )
+        )
+        rows += [("", f"from {clean(source)}") for source in place["sources"]]
+    return rows
+
+
+def _lineage(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("Comes from", f"{edge['dataset']}@{edge['version']} ({edge['kind']})")
+        for edge in record["lineage"]["from"]
+    ]
+    return rows + [
+        ("Led to", f"{edge['dataset']}@{edge['version']} ({edge['kind']})")
+        for edge in record["lineage"]["to"]
+    ]
+
+
+def _missing(record: dict[str, Any]) -> list[str]:
+    if not record["acquisition"]:
+        return []
+    names = record["acquisition"][0]
+    return [
+        name.replace("_", " ")
+        for name in names
+        if all(item[name] == "not_assessed" for item in record["acquisition"])
+    ]
+
+
+@click.command()
+@click.argument("ref", metavar="DATASET[@VERSION]")
+@json_option
+@click.pass_obj
+def history(home: str | None, ref: str, as_json: bool) -> None:
+    """Tell what happened to a dataset: registrations, claims, lineage, snapshots."""
+    from cli.context import opened
+    from registry.core.dataset import DatasetRef
+    from registry.query import show as facts
+
+    wanted = DatasetRef.parse(ref)
+    with opened(home) as registry, registry.database.read() as session:
+        events = facts.history(session, wanted)
+    if as_json:
+        emit({"dataset": str(wanted.dataset), "events": events})
+        return
+    for event in events:
+        when = event["at"][:19].replace("T", " ")
+        say(f"{when}  @{event['version']}  {_event(event)}")
+
+
+def _event(event: dict[str, Any]) -> str:
+    from registry.query.show import claim_in_words
+
+    kind = event["event"]
+    if kind == "registered":
+        return f"registered {plural(event['documents'], 'document')}, {event['content_root'][:16]}…"
+    if kind == "location":
+        kept = ", texts kept" if event["kept"] else ""
+        return f"found at {clean(event['base'])} ({plural(event['files'], 'file')}{kept})"
+    if kind == "lineage":
+        return f"{event['kind']} from {event['from']}, says {clean(event['added_by'])}"
+    if kind == "snapshot":
+        return (
+            f"{plural(event['documents'], 'document')} went into snapshot "
+            f"{event['snapshot_root'][:16]}…"
+        )
+    about = "" if event["about"] == "all" else f" for {event['about']}"
+    word = "corrected" if event["kind"] == "correction" else "claimed"
+    reason = f': "{clean(event["reason"])}"' if event["reason"] else ""
+    return (
+        f"{event['property']} {word} as {clean(claim_in_words(event))}{about} "
+        f"by {clean(event['claimed_by'])}{reason}"
+    )
+
+
+@click.command("list")
+@json_option
+@click.pass_obj
+def dataset_list(home: str | None, as_json: bool) -> None:
+    """List the datasets with their latest versions."""
+    from cli.context import opened
+    from registry.query import show as facts
+
+    with opened(home) as registry, registry.database.read() as session:
+        rows = facts.dataset_list(session)
+    if as_json:
+        emit({"datasets": rows})
+        return
+    if not rows:
+        say("no datasets yet: firsthand register FILES --name NAME")
+        return
+    table = [("DATASET", "DOCUMENTS", "TEXT", "ORIGIN", "LICENSE")]
+    for row in rows:
+        origins = ", ".join(row["claimed_origins"]) or "unknown"
+        mark = " (disputed)" if row["assessment"] == "disputed" else ""
+        table.append(
+            (
+                f"{row['dataset']}@{row['version']}",
+                count(row["documents"]),
+                size(row["bytes"]),
+                origins + mark,
+                clean(" AND ".join(row["licenses"])) or "-",
+            )
+        )
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        cells = [
+            cell.rjust(width) if column in (1, 2) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        say("  ".join(cells).rstrip())

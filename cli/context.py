@@ -1,0 +1,60 @@
+"""What a command needs of a registry: opened at the edge, closed at the end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.output import tell
+from registry import settings
+
+if TYPE_CHECKING:
+    from registry.blobs import Store
+    from registry.db.session import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open registry."""
+
+    settings: settings.Settings
+    database: Database
+    store: Store
+
+
+@contextmanager
+def opened(home: str | None, *, any_revision: bool = False) -> Iterator[Opened]:
+    """Open the registry that `--home`, FIRSTHAND_HOME or the current folder names.
+
+    Args:
+        home: The folder given with `--home`.
+        any_revision: Also open a database with another schema, to upgrade it.
+    """
+    from registry import home as homes
+    from registry.blobs import Store
+
+    found = settings.Settings.load(settings.find_home(Path(home) if home else None))
+    database = homes.open_database(found)
+    try:
+        if not any_revision:
+            database.check_revision()
+        yield Opened(found, database, Store(found.storage))
+    finally:
+        database.dispose()
+
+
+def clock() -> dt.datetime:
+    """Return the time, which only the edge knows."""
+    return dt.datetime.now(dt.UTC)
+
+
+def tidy(registry: Opened) -> None:
+    """Finish or undo what interrupted commands left, and say so."""
+    from registry import intents
+
+    for sentence in intents.recover(registry.database, registry.store, now=clock()):
+        tell(sentence)

@@ -1,0 +1,316 @@
+"""The command `firsthand`: find the command, run it, turn errors into messages and exit codes.
+
+Nothing heavy is imported here: a command's module is loaded when the command is called, and the
+help of all of them comes from the table below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from cli.output import emit, report, tell, wants_json
+from registry.errors import (
+    ConflictError,
+    GuaranteeError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    RegistryError,
+    UnavailableError,
+    VerificationError,
+)
+
+# Where each command is, and its help in one line; `dataset list` is a command of a group.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": (
+        "cli.commands.init:init",
+        "Make a registry here: a folder with a database, storage and a signing key.",
+    ),
+    "register": (
+        "cli.commands.register:register",
+        "Record a dataset version: what is in some files, and what is claimed about it.",
+    ),
+    "show": (
+        "cli.commands.show:show",
+        "Show a dataset version: what it holds, what is claimed about it, and what is missing.",
+    ),
+    "history": (
+        "cli.commands.show:history",
+        "Tell what happened to a dataset: registrations, claims, lineage, snapshots.",
+    ),
+    "claim": (
+        "cli.commands.claim:claim",
+        "Correct what is claimed about a version: a new claim; the old ones stay.",
+    ),
+    "plan": (
+        "cli.commands.plan:plan",
+        "Show what a recipe would draw, or what it lacks. Nothing is written.",
+    ),
+    "export": (
+        "cli.commands.plan:export",
+        "Write what a recipe draws as Parquet files with a certificate.",
+    ),
+    "verify": (
+        "cli.commands.verify:verify",
+        "Check a snapshot, or one shard of it, offline with the signer's public key.",
+    ),
+    "dataset list": (
+        "cli.commands.show:dataset_list",
+        "List the datasets with their latest versions.",
+    ),
+    "lineage add": (
+        "cli.commands.claim:lineage_add",
+        "Record that a version was derived from another.",
+    ),
+    "db upgrade": (
+        "cli.commands.db:upgrade",
+        "Bring the database to the schema of this version; back it up first.",
+    ),
+    "db check": (
+        "cli.commands.db:check",
+        "Compare the database with its schema and every row with the log.",
+    ),
+}
+GROUPS: Final[dict[str, str]] = {
+    "dataset": "What is registered.",
+    "lineage": "How versions came from others.",
+    "db": "The registry's database.",
+}
+
+EXIT_CODES: Final[dict[type[RegistryError], int]] = {
+    InvalidInputError: 1,
+    NotAllowedError: 1,
+    NotFoundError: 1,
+    ConflictError: 1,
+    GuaranteeError: 3,
+    VerificationError: 3,
+    UnavailableError: 1,
+}
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called.
+
+    Args:
+        table: As `COMMANDS`.
+        groups: As `GROUPS`.
+        prefix: The words before the names of this group's commands, each followed by a space.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        table: Mapping[str, tuple[str, str]],
+        groups: Mapping[str, str],
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._table, self._groups, self._prefix = table, groups, prefix
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        names = [
+            name.removeprefix(self._prefix).partition(" ")[0]
+            for name in self._table
+            if name.startswith(self._prefix)
+        ]
+        return list(dict.fromkeys(names))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, importing its module, or a group, importing nothing."""
+        name = self._prefix + cmd_name
+        if name in self._table:
+            import importlib
+
+            module, _, attribute = self._table[name][0].partition(":")
+            command = getattr(importlib.import_module(module), attribute)
+            assert isinstance(command, click.Command)  # noqa: S101 - a line of the table is wrong
+            return command
+        if any(other.startswith(f"{name} ") for other in self._table):
+            return LazyGroup(
+                cmd_name,
+                help=self._groups[name],
+                table=self._table,
+                groups=self._groups,
+                prefix=f"{name} ",
+            )
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and for a wrong name suggest those that are like it."""
+        command = self.get_command(ctx, args[0])
+        if command is None and not ctx.resilient_parsing and not args[0].startswith("-"):
+            names = self.list_commands(ctx)
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=names, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table alone."""
+        rows = []
+        for name in self.list_commands(ctx):
+            full = self._prefix + name
+            text = self._table[full][1] if full in self._table else self._groups[full]
+            rows.append((name, text))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from registry import __version__
+
+    click.echo(f"firsthand {__version__}")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    name="firsthand",
+    table=COMMANDS,
+    groups=GROUPS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--home",
+    metavar="DIR",
+    envvar="FIRSTHAND_HOME",
+    help="The registry's folder; default: `.firsthand` here or in a folder above.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version and exit.",
+)
+@click.pass_context
+def firsthand(ctx: click.Context, home: str | None) -> None:
+    """Know where training text comes from, and prove it.
+
+    Register datasets with what made their texts, assemble training sets with a declared human
+    share, export them with a certificate, and verify such a certificate offline.
+    """
+    ctx.obj = home
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = wants_json(given)
+    try:
+        code = _run(given, as_json=as_json)
+        _flush()
+    except BrokenPipeError:
+        code = _silence(BROKEN_PIPE)
+    except OSError as error:
+        # The output itself could not be written; what is left in the buffer never will be.
+        code = _silence(FAILED)
+        with contextlib.suppress(OSError):
+            report(f"the output could not be written: {error.strerror or error}")
+    return code
+
+
+def _run(given: list[str], *, as_json: bool) -> int:
+    """Run the command; errors become one message, and one document with `--json`."""
+    try:
+        result = firsthand.main(given, prog_name="firsthand", standalone_mode=False)
+    except RegistryError as error:
+        return _fail(error, as_json=as_json, code=_exit_code(error))
+    except click.ClickException as error:
+        return _usage(error, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        tell("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _fail(_as_ours(error), as_json=as_json, code=FAILED)
+    except Exception as error:
+        if os.environ.get("FIRSTHAND_DEBUG"):
+            raise
+        return _unexpected(error, as_json=as_json)
+    return result if isinstance(result, int) else 0
+
+
+def _exit_code(error: RegistryError) -> int:
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def _fail(error: RegistryError, *, as_json: bool, code: int) -> int:
+    if as_json:
+        details = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+        if isinstance(error, VerificationError):
+            details["code"] = error.code
+        emit({"error": details})
+    report(error.message, error.hint)
+    return code
+
+
+def _usage(error: click.ClickException, *, as_json: bool) -> int:
+    context = getattr(error, "ctx", None)
+    hint = f"try `{context.command_path} --help`" if context is not None else None
+    message = error.format_message()
+    if as_json:
+        emit({"error": {"type": "UsageError", "message": message, "hint": hint}})
+    report(message, hint)
+    return USAGE if isinstance(error, click.UsageError) else FAILED
+
+
+_REASONS: Final = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+}
+
+
+def _as_ours(error: OSError) -> RegistryError:
+    """Return an error of the machine, which no verb expected, in our own words."""
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    where = f" (`{error.filename}`)" if error.filename else ""
+    return UnavailableError(f"{reason}{where}", hint="repair that, then run the command again")
+
+
+def _unexpected(error: Exception, *, as_json: bool) -> int:
+    message = f"unexpected {type(error).__name__}: {error}"
+    hint = "this is our mistake: please report it, with the output of FIRSTHAND_DEBUG=1"
+    if as_json:
+        emit({"error": {"type": "UnexpectedError", "message": message, "hint": hint}})
+    report(message, hint)
+    return FAILED
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def _silence(code: int) -> int:
+    """Send what is still buffered nowhere, so that Python does not complain on its way out."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""Facts about datasets as the documents that `--json` prints and the API will answer.
+
+The words are those of the glossary and the shapes are contracts (`schemas/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry import ledger
+from registry.blobs import Store
+from registry.core.certificate import NOT_ASSESSED, HumanFraction
+from registry.core.claim import ClaimKind, Property
+from registry.core.dataset import Assessment, DatasetRef, Origin
+from registry.core.evidence import DateInterval, iso_time, to_micros
+from registry.db.models import (
+    Acquisition,
+    Claim,
+    DatasetVersion,
+    LineageEdge,
+    LogEntry,
+    MixtureInput,
+    Snapshot,
+)
+from registry.query import catalogue
+from registry.query.standing import EVER, NEVER, Standing, not_human, standing, sums_by_origin
+
+
+def dataset_list(session: Session) -> list[dict[str, Any]]:
+    """Return every dataset with its latest version and what is claimed about it."""
+    rows = []
+    for item in catalogue.datasets(session):
+        all_of_it = catalogue.versions(session, item)
+        if not all_of_it:
+            continue
+        latest = all_of_it[-1]
+        claims = catalogue.claims(session, latest)
+        rows.append(
+            {
+                "dataset": f"{item.namespace.name}/{item.name}",
+                "visibility": str(item.visibility),
+                "version": latest.number,
+                "versions": len(all_of_it),
+                "documents": latest.documents,
+                "bytes": latest.bytes,
+                "claimed_origins": claimed_origins(claims),
+                "assessment": str(assessment(claims)),
+                "licenses": _said(claims, Property.LICENSE, "license"),
+                "registered_at": _time(latest.registered_at),
+            }
+        )
+    return rows
+
+
+def claimed_origins(claims: Sequence[Claim]) -> list[str]:
+    """Return the origins that some claim about a version names; none means nobody said."""
+    names: set[str] = set()
+    for claim in claims:
+        if claim.property is Property.ORIGIN:
+            if "origin" in claim.value:
+                names.add(claim.value["origin"])
+            names |= {
+                name for name, sums in claim.value.get("origins", {}).items() if sums["documents"]
+            }
+    return [str(origin) for origin in Origin if origin in names]
+
+
+def assessment(claims: Sequence[Claim]) -> Assessment:
+    """Return how far the origin of a version was looked into."""
+    about = [claim for claim in claims if claim.property is Property.ORIGIN]
+    if not about:
+        return Assessment.NOT_ASSESSED
+    if any(claim.kind is ClaimKind.CORRECTION for claim in about) and len(about) > 1:
+        return Assessment.DISPUTED
+    return Assessment.DECLARED
+
+
+def version_record(session: Session, store: Store, ref: DatasetRef) -> dict[str, Any]:
+    """Return everything that is recorded about a version, and what it adds up to.
+
+    The human share and the origins are what counts under all live claims of the catalogue.
+
+    Raises:
+        NotFoundError: There is no such version.
+        ConflictError: Its document table is missing or was changed.
+    """
+    version = catalogue.version(session, ref)
+    claims = catalogue.claims(session, version)
+    stand = standing(session, store, version, not_human(session, store))
+    origins = stand.view.origins()
+    return {
+        "dataset": str(catalogue.ref_of(version).dataset),
+        "version": version.number,
+        "visibility": str(version.dataset.visibility),
+        "registered_at": _time(version.registered_at),
+        "content_root": version.content_root,
+        "documents": version.documents,
+        "distinct": version.distinct,
+        "exact_duplicates": version.exact_duplicates,
+        "empty": version.empty,
+        "bytes": version.bytes,
+        "words": version.words,
+        "origin": str(origins[0] if len(origins) == 1 else Origin.MIXED)
+        if origins
+        else str(Origin.UNKNOWN),
+        "assessment": str(assessment(claims)),
+        "origins": {str(name): sums for name, sums in sums_by_origin(stand).items()},
+        "human_fraction": declared(stand).to_json(),
+        "contested": int(np.count_nonzero(stand.view.contested)),
+        "generators": stand.generators.used(),
+        "licenses": stand.licenses.used(),
+        "languages": stand.languages.used(),
+        "dates": _dates(stand),
+        "claims": [claim_record(item) for item in claims],
+        "locations": [
+            {
+                "base": place.base,
+                "files": len(place.files),
+                "kept": place.kept,
+                "sources": place.sources,
+                "options": place.options,
+                "registered_at": _time(place.registered_at),
+            }
+            for place in catalogue.locations(session, version)
+        ],
+        "acquisition": [
+            acquisition_record(item) for item in catalogue.acquisitions(session, version)
+        ],
+        "lineage": {
+            "from": [edge_record(e, e.source) for e in catalogue.sources_of(session, version)],
+            "to": [edge_record(e, e.version) for e in catalogue.derived_from(session, version)],
+        },
+        "snapshots": [
+            _snapshot(item, part) for item, part in catalogue.snapshots_with(session, version)
+        ],
+        "log_size": ledger.size(session),
+    }
+
+
+def declared(stand: Standing) -> HumanFraction:
+    """Return the declared human share of a version's bytes."""
+    return HumanFraction(
+        of="bytes",
+        count=("human",),
+        numerator=int(stand.view.human_bytes.sum()),
+        denominator=int(stand.bytes.sum()),
+        at_least=None,
+    )
+
+
+def _dates(stand: Standing) -> dict[str, Any]:
+    known = stand.not_after != NEVER
+    begins = stand.not_before[known & (stand.not_before != EVER)]
+    return {
+        "dated": int(np.count_nonzero(known)),
+        "not_before": iso_time(int(begins.min())) if len(begins) else None,
+        "not_after": iso_time(int(stand.not_after[known].max())) if known.any() else None,
+        "grade": "E1" if known.any() else "E0",
+    }
+
+
+def claim_record(claim: Claim) -> dict[str, Any]:
+    """Return one claim."""
+    return {
+        "property": str(claim.property),
+        "value": claim.value,
+        "about": "all" if claim.selection is None else f"{claim.selection.texts} texts",
+        "selection": None if claim.selection is None else claim.selection.digest,
+        "kind": str(claim.kind),
+        "assessment": str(claim.assessment),
+        "claimed_by": claim.claimed_by,
+        "claimed_at": _time(claim.claimed_at),
+        "reason": claim.reason,
+    }
+
+
+def acquisition_record(item: Acquisition) -> dict[str, Any]:
+    """Return how the texts at one location were come by."""
+    names = (
+        "owner", "access", "crawler", "opt_out_policy", "opt_out_date", "personal_data",
+        "purchase", "first_use", "url_field",
+    )  # fmt: skip
+    return {name: str(getattr(item, name)) for name in names}
+
+
+def edge_record(edge: LineageEdge, other: DatasetVersion) -> dict[str, Any]:
+    """Return one edge as seen from one of its ends."""
+    return {
+        "dataset": str(catalogue.ref_of(other).dataset),
+        "version": other.number,
+        "kind": str(edge.kind),
+        "note": edge.note,
+        "added_by": edge.added_by,
+        "added_at": _time(edge.added_at),
+    }
+
+
+def _snapshot(item: Snapshot, part: MixtureInput) -> dict[str, Any]:
+    return {
+        "snapshot_root": item.snapshot_root,
+        "certificate": item.certificate_digest,
+        "path": item.path,
+        "documents": part.documents,
+        "bytes": part.bytes,
+        "issued_at": _time(item.issued_at),
+    }
+
+
+def history(session: Session, ref: DatasetRef) -> list[dict[str, Any]]:
+    """Return what happened to a dataset, or to one version of it, oldest first.
+
+    Raises:
+        NotFoundError: There is no such dataset or version.
+    """
+    owner = catalogue.dataset(session, ref)
+    if ref.version is None:
+        versions = catalogue.versions(session, owner)
+    else:
+        versions = [catalogue.version(session, ref)]
+    events: list[dict[str, Any]] = []
+    for version in versions:
+        events += _events(session, version)
+    events.sort(key=lambda event: (event["at"], _ORDER.index(event["event"])))
+    return events
+
+
+_ORDER = ("registered", "location", "claim", "lineage", "snapshot")
+
+
+def _events(session: Session, version: DatasetVersion) -> list[dict[str, Any]]:
+    about = {"dataset": str(catalogue.ref_of(version).dataset), "version": version.number}
+    events: list[dict[str, Any]] = [
+        {
+            "at": _time(version.registered_at),
+            "event": "registered",
+            "documents": version.documents,
+            "content_root": version.content_root,
+        }
+    ]
+    for place in catalogue.locations(session, version):
+        events.append(
+            {
+                "at": _time(place.registered_at),
+                "event": "location",
+                "base": place.base,
+                "files": len(place.files),
+                "kept": place.kept,
+            }
+        )
+    for claim in catalogue.claims(session, version):
+        events.append({"at": _time(claim.claimed_at), "event": "claim"} | claim_record(claim))
+    for edge in catalogue.sources_of(session, version):
+        source = str(catalogue.ref_of(edge.source))
+        events.append(
+            {
+                "at": _time(edge.added_at),
+                "event": "lineage",
+                "kind": str(edge.kind),
+                "from": source,
+                "added_by": edge.added_by,
+            }
+        )
+    for item, part in catalogue.snapshots_with(session, version):
+        events.append({"at": _time(item.issued_at), "event": "snapshot"} | _snapshot(item, part))
+    return [about | event for event in events]
+
+
+def claim_in_words(claim: dict[str, Any]) -> str:
+    """Return what a claim record says, in a few words."""
+    value = claim["value"]
+    if claim["property"] == Property.DATE and "kind" in value:
+        return f"{value['kind']} {DateInterval.from_json(value)}"
+    if "origins" in value:
+        parts = [
+            f"{sums['documents']:,} {name}"
+            for name, sums in value["origins"].items()
+            if sums["documents"]
+        ]
+        return " · ".join(parts)
+    said = str(value.get("origin") or value.get("license") or value.get("language") or "")
+    generators = value.get("generators")
+    if said and generators:
+        return f"{said} ({', '.join(generators)})"
+    return said or "per document"
+
+
+def log_entries(session: Session) -> int:
+    """Return how many entries the log holds, counted."""
+    return session.execute(sa.select(sa.func.count()).select_from(LogEntry)).scalar_one()
+
+
+def _said(claims: Sequence[Claim], property: Property, key: str) -> list[str]:
+    return sorted(
+        {str(item.value[key]) for item in claims if item.property is property and key in item.value}
+    )
+
+
+def _time(moment: Any) -> str:
+    return iso_time(to_micros(moment))

@@ -1,0 +1,102 @@
+"""Comma-separated values, as RFC 4180 describes them: a header, then a record per row.
+
+The standard library's parser is used for its exactness: texts of any length that span lines,
+quotes inside quotes, and an error instead of a guess for everything else.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from registry.core.source import ReadOptions
+from registry.errors import InvalidInputError
+from registry.readers.batches import MAX_BYTES, MAX_ROWS
+from registry.readers.files import SourceFile
+from registry.readers.lines import LONGEST_LINE, decode, lines
+from registry.readers.records import (
+    Field,
+    Records,
+    Role,
+    chosen_texts,
+    default_text,
+    listed,
+    missing_field,
+    needed_fields,
+    no_lines,
+)
+
+
+def records(file: SourceFile, options: ReadOptions) -> Iterator[Records]:
+    """Read the rows of a file, some thousand at a time, keeping the columns needed.
+
+    Every value is text, exactly as written; an empty one is an empty text. Blank lines between
+    rows are not records.
+
+    Raises:
+        InvalidInputError: The file cannot be read, is empty, has two columns of one name, a row
+            of another length than the header, wrong quotes, invalid UTF-8, or lacks a column.
+    """
+    no_lines(file, options)
+    rows = _rows(file)
+    number, header = next(rows, (1, []))
+    if not header:
+        raise InvalidInputError(f"`{file}` is empty", hint="the first line must name the columns")
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        what = f"two columns named {listed(doubled)}" if doubled[0] else "two unnamed columns"
+        raise InvalidInputError(f"`{file}` has {what}", hint="give each column its own name")
+    texts = chosen_texts(options) or default_text(file, options, header, header)
+    fields = needed_fields(texts, options)
+    for field in fields:
+        if field.path not in header:
+            raise missing_field(file, field.path, header)
+    indexes = {field: header.index(field.path) for field in fields}
+
+    block: list[list[str]] = []
+    numbers: list[int] = []
+    first = size = 0
+    for number, row in rows:
+        if len(row) != len(header):
+            raise InvalidInputError(
+                f"`{file}:{number}` should have {len(header)} values as the header, not {len(row)}",
+                hint="quote values that contain commas, quotes or newlines",
+            )
+        block.append(row)
+        numbers.append(number)
+        size += sum(map(len, row))
+        if size >= MAX_BYTES or len(block) == MAX_ROWS:
+            yield Records(file, first, texts, _columns(block, indexes), numbers)
+            first += len(block)
+            block, numbers, size = [], [], 0
+    if block:
+        yield Records(file, first, texts, _columns(block, indexes), numbers)
+
+
+def _rows(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    """Parse the rows that are not blank, each with the line it begins at."""
+    csv.field_size_limit(LONGEST_LINE)
+    reader = csv.reader((decode(file, line) + "\n" for line in lines(file)), strict=True)
+    begin = 1
+    try:
+        for row in reader:
+            if row:
+                yield begin, row
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise InvalidInputError(
+            f"`{file}:{begin}` is not valid CSV: {error}",
+            hint="quote values that contain commas, quotes or newlines, and double quotes inside",
+        ) from error
+
+
+def _columns(block: list[list[str]], indexes: dict[Field, int]) -> dict[Field, pa.Array]:
+    return {
+        field: pa.array(
+            [row[index] for row in block],
+            pa.large_string() if field.role is Role.TEXT else pa.string(),
+        )
+        for field, index in indexes.items()
+    }

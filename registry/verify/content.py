@@ -1,0 +1,390 @@
+"""Read every row of a shard and compare it with what is signed about it.
+
+The bytes come from a stranger. Sizes are bounded before memory is taken (`footer.py`), page
+checksums are on, rows come in batches of bounded size, and whatever pyarrow raises on damaged
+bytes leaves here as a reason code.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from registry import shards
+from registry.core.digest import hash_slices
+from registry.core.manifest import ORIGIN_NAMES, Column, Manifest, ShardEntry, Tally
+from registry.core.merkle import HASH_SIZE, content_root
+from registry.errors import UnavailableError, VerificationError
+from registry.verify.files import BLOCK
+from registry.verify.footer import (
+    MAX_FOOTER,
+    Footer,
+    RowGroup,
+    read_footer,
+    unreadable,
+    walk_pages,
+)
+from registry.verify.statistics import ChunkStatistics
+
+MAX_COLUMNS: Final = 1000
+BATCH_ROWS: Final = 8192
+BATCH_BYTES: Final = 32 * 2**20
+_REQUIRED: Final = {
+    "text": "text",
+    "content_hash": "bytes",
+    "origin": "text",
+    "human_bytes": "integer",
+}
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the rows of all shards add up to.
+
+    Attributes:
+        hashes: The content hashes, 32 bytes per row.
+        empty: Texts of no bytes.
+        origins: Documents, bytes and human bytes by origin.
+        inputs: Documents and bytes by dataset and version.
+    """
+
+    hashes: bytearray = field(default_factory=bytearray)
+    empty: int = 0
+    origins: dict[str, Tally] = field(default_factory=dict)
+    inputs: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    def check(
+        self, manifest: Manifest, inputs: dict[tuple[str, int], tuple[int, int]]
+    ) -> Iterator[VerificationError]:
+        """Yield what differs from the signed manifest and inputs, once every shard was read."""
+        if present(self.origins) != present(manifest.origins):
+            yield _mismatch("the rows of all shards do not add up to the signed origins")
+        if self.inputs and self.inputs != inputs:
+            yield _mismatch("the rows do not come from the signed inputs")
+        if self.empty != manifest.empty:
+            yield _mismatch(f"{self.empty:,} texts are empty, signed are {manifest.empty:,}")
+        root, distinct = _content_root(self.hashes)
+        if root.hex() != manifest.content_root:
+            yield VerificationError(
+                "the texts are not those of the signed content root", code="E_CONTENT_ROOT"
+            )
+        if distinct != manifest.distinct:
+            yield _mismatch(f"{distinct:,} texts are distinct, signed are {manifest.distinct:,}")
+
+
+def _content_root(joined: bytearray) -> tuple[bytes, int]:
+    """Return the content root of hashes in any order, and how many of them are distinct."""
+    count = len(joined) // HASH_SIZE
+    hashes = pa.Array.from_buffers(pa.binary(HASH_SIZE), count, [None, pa.py_buffer(joined)])
+    ordered = hashes.take(pc.sort_indices(hashes))
+    steps = pc.sum(pc.not_equal(ordered[1:], ordered[:-1])).as_py() or 0
+    return content_root(_joined(ordered)), min(count, 1) + steps
+
+
+def present(origins: dict[str, Tally]) -> dict[str, Tally]:
+    """Return the tallies that count something."""
+    return {name: tally for name, tally in origins.items() if tally != Tally()}
+
+
+def _mismatch(message: str) -> VerificationError:
+    return VerificationError(message, code="E_CLAIM_MISMATCH")
+
+
+class ShardReader:
+    """One open shard: its footer first, then its rows."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        """Read the footer.
+
+        Raises:
+            VerificationError: `E_NOT_PARQUET`, `E_UNREADABLE` or `E_LIMIT`.
+            UnavailableError: The disk does not answer.
+        """
+        self._file = file
+        with _translated():
+            self.footer: Footer = read_footer(file, size)
+        self.statistics = 0
+        self.unsummed = False
+        self.origins: dict[str, Tally] = {}
+
+    @property
+    def statement(self) -> bytes | None:
+        """Return the signed envelope in the footer, or None."""
+        return self.footer.metadata.get(shards.STATEMENT_KEY)
+
+    def check(
+        self,
+        entry: ShardEntry,
+        columns: tuple[Column, ...],
+        totals: Totals,
+        *,
+        progress: Callable[[int], None],
+    ) -> Iterator[VerificationError]:
+        """Read all rows, add them to the totals, and yield what does not hold.
+
+        Raises:
+            VerificationError: Reading had to stop: `E_MANIFEST`, `E_UNREADABLE`, `E_PAGE_CRC`,
+                `E_LIMIT`.
+            UnavailableError: The disk does not answer.
+        """
+        check_columns(columns)
+        rows = _Rows(totals)
+        wrong: list[VerificationError] = []
+        with _translated(), self._open() as parquet:
+            if shards.columns(parquet.schema_arrow) != columns:
+                raise VerificationError(
+                    "its columns are not those that are signed", code="E_MANIFEST"
+                )
+            for index, group in enumerate(self.footer.groups):
+                wrong += self._group(parquet, index, group, rows)
+                progress(sum(chunk.size for chunk in group.chunks))
+        self.origins = rows.origins
+        yield from rows.wrong.values()
+        if rows.tree.rows != entry.rows:
+            yield VerificationError(
+                f"it has {rows.tree.rows:,} rows, signed are {entry.rows:,}", code="E_RECORD_ROOT"
+            )
+        elif rows.tree.root().hex() != entry.record_root:
+            yield VerificationError(
+                "its rows are not those of the signed record root", code="E_RECORD_ROOT"
+            )
+        yield from wrong
+
+    def _open(self) -> pq.ParquetFile:
+        self._file.seek(0)
+        return pq.ParquetFile(
+            pa.PythonFile(self._file, mode="r"),
+            buffer_size=BLOCK,
+            pre_buffer=False,
+            page_checksum_verification=True,
+            thrift_string_size_limit=MAX_FOOTER,
+            thrift_container_size_limit=1_000_000,
+            arrow_extensions_enabled=False,
+        )
+
+    def _group(
+        self, parquet: pq.ParquetFile, index: int, group: RowGroup, rows: _Rows
+    ) -> list[VerificationError]:
+        """Read one row group; return its statistics that are wrong."""
+        if [chunk.column for chunk in group.chunks] != parquet.schema_arrow.names:
+            raise unreadable("a row group does not have the columns of the file")
+        row_bytes = 0.0
+        for chunk in group.chunks:
+            pages = walk_pages(self._file, chunk)
+            row_bytes += pages.row_bytes
+            self.unsummed = self.unsummed or pages.unsummed
+        size = max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
+        stated = [
+            (at, ChunkStatistics(chunk))
+            for at, chunk in enumerate(group.chunks)
+            if chunk.statistics.stated
+        ]
+        before = rows.tree.rows
+        for batch in parquet.iter_batches(size, row_groups=[index], use_threads=False):
+            for column in batch.columns:
+                column.validate(full=True)
+            rows.add(batch)
+            for at, statistics in stated:
+                statistics.add(batch.column(at))
+        if rows.tree.rows - before != group.rows:
+            raise unreadable("a row group does not have the rows it says")
+        wrong = []
+        for _, statistics in stated:
+            try:
+                statistics.check()
+            except VerificationError as error:
+                wrong.append(error)
+        self.statistics += len(stated)
+        return wrong
+
+
+class _Rows:
+    """Takes the rows of one shard, batch by batch, and keeps the first of each kind of failure."""
+
+    def __init__(self, totals: Totals) -> None:
+        self.totals = totals
+        self.tree = shards.RecordTree()
+        self.origins: dict[str, Tally] = {}
+        self.wrong: dict[str, VerificationError] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        if not batch.num_rows:
+            return
+        for name in _REQUIRED:
+            if batch.column(name).null_count:
+                raise _mismatch(f"column `{name}` has empty cells")
+        texts = _plain(batch.column("text"))
+        hashes = _hash(texts)
+        beside = bytes(_joined(batch.column("content_hash")))
+        if beside != hashes:
+            self._note(self._unlike(hashes, beside))
+        self.totals.hashes += hashes
+        self.tree.add(batch)
+        self._labels(batch, shards.text_bytes(texts).cast(pa.int64()))
+
+    def _unlike(self, real: bytes, listed: bytes) -> VerificationError:
+        row = next(
+            (
+                at // HASH_SIZE
+                for at in range(0, len(real), HASH_SIZE)
+                if real[at : at + HASH_SIZE] != listed[at : at + HASH_SIZE]
+            ),
+            0,
+        )
+        return VerificationError(
+            f"the text of row {self.tree.rows + row:,} does not have the content hash beside it",
+            code="E_CONTENT_ROOT",
+        )
+
+    def _labels(self, batch: pa.RecordBatch, sizes: pa.Array) -> None:
+        origin, human = _plain(batch.column("origin")), batch.column("human_bytes")
+        if not pc.all(pc.is_in(origin, pa.array(ORIGIN_NAMES, origin.type))).as_py():
+            raise _mismatch("a row has an unknown origin")
+        fits = pc.if_else(
+            pc.equal(origin, "human"),
+            pc.equal(human, sizes),
+            pc.if_else(
+                pc.equal(origin, "mixed"),
+                pc.and_(pc.greater_equal(human, 0), pc.less_equal(human, sizes)),
+                pc.equal(human, 0),
+            ),
+        )
+        if not pc.all(fits).as_py():
+            self._note(_mismatch("a row has human bytes that its origin and its text cannot have"))
+        self.totals.empty += pc.sum(pc.equal(sizes, 0)).as_py()
+        for name, tally in shards.tallies(batch, sizes).items():
+            self.origins[name] = self.origins.get(name, Tally()) + tally
+            self.totals.origins[name] = self.totals.origins.get(name, Tally()) + tally
+        if {"dataset", "version"} <= set(batch.schema.names):
+            self._inputs(batch, sizes)
+
+    def _inputs(self, batch: pa.RecordBatch, sizes: pa.Array) -> None:
+        table = pa.table(
+            {
+                "dataset": batch.column("dataset"),
+                "version": batch.column("version"),
+                "bytes": sizes,
+            }
+        )
+        sums = table.group_by(["dataset", "version"], use_threads=False).aggregate(
+            [("bytes", "count"), ("bytes", "sum")]
+        )
+        for row in sums.to_pylist():
+            key = (row["dataset"], row["version"])
+            documents, size = self.totals.inputs.get(key, (0, 0))
+            self.totals.inputs[key] = (documents + row["bytes_count"], size + row["bytes_sum"])
+
+    def _note(self, error: VerificationError) -> None:
+        self.wrong.setdefault(error.code, error)
+
+
+def check_columns(columns: tuple[Column, ...]) -> None:
+    """Refuse signed columns that cannot be those of a snapshot.
+
+    Raises:
+        VerificationError: `E_MANIFEST` or `E_LIMIT`.
+    """
+    if len(columns) > MAX_COLUMNS:
+        raise VerificationError(
+            f"{len(columns):,} columns are more than the limit of {MAX_COLUMNS:,}", code="E_LIMIT"
+        )
+    types = {column.name: column.type for column in columns}
+    if len(types) != len(columns):
+        raise VerificationError("the signed columns name one twice", code="E_MANIFEST")
+    for name, kind in _REQUIRED.items():
+        if types.get(name) != kind:
+            raise VerificationError(
+                f"the signed columns have no `{name}` of type {kind}", code="E_MANIFEST"
+            )
+    if "?" in types.values():
+        raise VerificationError(
+            "a signed column has a type that rows cannot hold", code="E_MANIFEST"
+        )
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Return texts or bytes as one contiguous array with 64-bit offsets."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    text = shards.canonical_type(column.type) == "text"
+    return column.cast(pa.large_string() if text else pa.large_binary())
+
+
+def _hash(texts: pa.Array) -> bytes:
+    """Return the SHA-256 of each text, joined."""
+    _, offsets, data = texts.buffers()
+    ends = memoryview(offsets).cast("q")[texts.offset : texts.offset + len(texts) + 1]
+    return hash_slices(memoryview(data if data is not None else b""), ends.tolist())
+
+
+def _joined(hashes: pa.Array) -> memoryview:
+    """Return the bytes of a column of content hashes, one after the other.
+
+    Raises:
+        VerificationError: `E_CONTENT_ROOT`; one of them does not have 32 bytes.
+    """
+    if not pa.types.is_fixed_size_binary(hashes.type):
+        hashes = _plain(hashes)
+        if not pc.all(pc.equal(pc.binary_length(hashes), HASH_SIZE)).as_py():
+            raise _not_hashes()
+        hashes = hashes.cast(pa.binary(HASH_SIZE))
+    if hashes.type.byte_width != HASH_SIZE:
+        raise _not_hashes()
+    if not len(hashes):
+        return memoryview(b"")
+    begin = hashes.offset * HASH_SIZE
+    return memoryview(hashes.buffers()[1])[begin : begin + len(hashes) * HASH_SIZE]
+
+
+def _not_hashes() -> VerificationError:
+    return VerificationError("a content hash does not have 32 bytes", code="E_CONTENT_ROOT")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what pyarrow raises on damaged bytes into a reason code.
+
+    Raises:
+        VerificationError: `E_PAGE_CRC` or `E_UNREADABLE`.
+        UnavailableError: The disk does not answer.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise UnavailableError(
+                f"a shard cannot be read: {error.strerror}",
+                hint="check the disk, then verify again",
+            ) from error
+        if "CRC" in str(error):
+            raise VerificationError(
+                "a page does not have its checksum", code="E_PAGE_CRC"
+            ) from error
+        raise unreadable(_first_line(error)) from error
+    except _RAISED as error:
+        raise unreadable(_first_line(error)) from error
+
+
+_RAISED: Final[tuple[type[Exception], ...]] = (
+    pa.ArrowException,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+def _first_line(error: Any) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
