@@ -15,7 +15,6 @@ from registry.blobs import sync_tree, write_file
 from registry.core.attest import PublicKey, Signer
 from registry.core.certificate import Issuer
 from registry.core.entry import EntryKind
-from registry.db import upgrade
 from registry.db.models import KeyRole, SigningKey
 from registry.db.session import Database, sqlite_url
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
@@ -72,7 +71,10 @@ def _fill(settings: Settings, signer: Signer, now: dt.datetime) -> None:
     write_file(settings.public_key_file, signer.public.pem.encode("ascii"))
     database = open_database(settings, create=True)
     try:
-        upgrade.upgrade(database)
+        # Alembic is slow to load, and only this needs it.
+        from registry.db.upgrade import upgrade
+
+        upgrade(database)
         with database.write() as session:
             key = SigningKey(
                 keyid=signer.public.keyid,

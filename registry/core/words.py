@@ -31,6 +31,8 @@ _BLOCK_BYTES: Final = 1 << 20
 # The lead bytes E5 to E9 open U+5000 to U+9FFF, which are all Han: most of a Chinese text needs no
 # look-up. For the other lead bytes, from the first to before the second: the bytes of a character.
 _HAN_LEADS: Final = (0xE5, 5)
+# Where fewer than one byte in so many opens a character, looking all of them up costs less.
+_SPARSE: Final = 16
 _LEADS: Final = ((0xC0, 0xE0, 2), (0xE0, 0xF0, 3), (0xF0, 0x100, 4))
 
 _Bytes = npt.NDArray[np.uint8]
@@ -162,10 +164,14 @@ class _Finder:
         size = len(run)
         chunk, shifted, flag = block[begin : begin + size], self._shifted[:size], self._flag[:size]
         own = self._own[:size]
-        _within(chunk, *_HAN_LEADS, shifted, own)
         np.greater_equal(chunk, _LEADS[0][0], out=flag)
-        np.not_equal(flag, own, out=flag)
         every = np.flatnonzero(flag)
+        if len(every) * _SPARSE > size:
+            _within(chunk, *_HAN_LEADS, shifted, own)
+            np.not_equal(flag, own, out=flag)
+            every = np.flatnonzero(flag)
+        else:
+            own.fill(False)
         opening = chunk.take(every)
         tail = 0
         for first, after, length in _LEADS:
