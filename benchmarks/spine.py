@@ -95,7 +95,7 @@ def _steps(files: list[str], folder: Path) -> list[tuple[str, tuple[float, float
         ("start", run([*firsthand, "dataset", "list"], environment)),
         (
             "register --origin",
-            run([*firsthand, "register", *files, "--name", "a", "--origin", "ai"], environment),
+            run([*firsthand, "register", *files, "--name", "a", "--origin", "human"], environment),
         ),
         (
             "register --origin-field",

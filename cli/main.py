@@ -96,7 +96,6 @@ EXIT_CODES: Final[dict[type[RegistryError], int]] = {
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
 
 
 class LazyGroup(click.Group):
@@ -217,7 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(given, as_json=as_json)
         _flush()
     except BrokenPipeError:
-        code = _silence(BROKEN_PIPE)
+        # Whoever read our output went away, and needs no message.
+        code = _silence(FAILED)
     except OSError as error:
         # The output itself could not be written; what is left in the buffer never will be.
         code = _silence(FAILED)
@@ -234,6 +234,9 @@ def _run(given: list[str], *, as_json: bool) -> int:
         return _fail(error, as_json=as_json, code=_exit_code(error))
     except click.ClickException as error:
         return _usage(error, as_json=as_json)
+    except SystemExit as error:
+        # Click answers a broken pipe, and a shell that asks for completions, this way.
+        return _silence(error.code if isinstance(error.code, int) else FAILED)
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
         return INTERRUPTED

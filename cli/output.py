@@ -134,6 +134,14 @@ def share(part: int, whole: int, *, digits: int = 1) -> str:
     return f"{units // scale}.{units % scale:0{digits}d} %" if digits else f"{units} %"
 
 
+def percent(decimal: str) -> str:
+    """Return a share that stands as a decimal, such as `0.8`, in percent and exactly: `80 %`."""
+    whole, _, part = decimal.partition(".")
+    digits = part.ljust(2, "0")
+    exact = f"{int(whole + digits[:2])}.{digits[2:]}".rstrip("0").rstrip(".")
+    return f"{exact} %"
+
+
 def block(lines: Iterable[tuple[str, str]], *, indent: str = "") -> list[str]:
     """Return `Label   value` lines with aligned values; an empty label continues the one above."""
     pairs = list(lines)

@@ -8,6 +8,7 @@ writes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -19,7 +20,7 @@ from registry.blobs import Store
 from registry.core.certificate import HumanFraction
 from registry.core.claim import Amounts, Mask
 from registry.core.dataset import DatasetRef, Origin
-from registry.core.draw import Candidates, Drawn, best_share, draw
+from registry.core.draw import Candidates, Drawn, best_share, draw, total
 from registry.core.evidence import instant_range
 from registry.core.recipe import Filters, Recipe, Unit
 from registry.db.models import DatasetVersion
@@ -27,9 +28,12 @@ from registry.errors import InvalidInputError
 from registry.query import catalogue
 from registry.query.plan import DUPLICATE, LeftOut, Plan, PlannedInput, Rows, Shortfall
 from registry.query.standing import Standing, member, not_human, standing
+from registry.query.tokens import TokenCounter
 
 
-def plan(session: Session, store: Store, recipe: Recipe) -> Plan:
+def plan(
+    session: Session, store: Store, recipe: Recipe, *, tokens: TokenCounter | None = None
+) -> Plan:
     """Decide what a recipe draws; nothing is written.
 
     The share counts what the claims declare, and a text that any live claim in the catalogue
@@ -39,22 +43,25 @@ def plan(session: Session, store: Store, recipe: Recipe) -> Plan:
         session: A reading session: one state of the catalogue.
         store: The registry's storage.
         recipe: What is asked.
+        tokens: Counts tokens, for a recipe that asks for them; with it every plan knows its own.
 
     Raises:
         NotFoundError: A source is not registered.
         InvalidInputError: A unit that needs something the plan does not have.
         ConflictError: A document table is missing or was changed.
     """
-    _check_units(recipe)
+    _check_units(recipe, tokens)
     against = not_human(session, store)
     versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
     _check_once(versions)
     stands = [standing(session, store, version, against) for version in versions]
+    if tokens is not None:
+        stands = [replace(stand, tokens=tokens(stand)) for stand in stands]
     masks, reasons = _candidates(recipe, stands)
     pool = _pool(recipe, stands, masks)
     share = recipe.human.share if recipe.human else None
     size = recipe.size
-    chosen = draw(pool, seed=recipe.seed, share=share, at_most=size.at_most)
+    chosen = draw(pool, seed=recipe.seed, share=share, at_most=size.at_most, at_least=size.at_least)
     drawn = pool.take(chosen)
     rows = _split(chosen, masks)
     inputs = tuple(
@@ -74,15 +81,16 @@ def plan(session: Session, store: Store, recipe: Recipe) -> Plan:
         ),
         log_size=ledger.size(session),
         shortfall=_shortfall(recipe, pool, drawn, share),
+        tokenizer=None if tokens is None else tokens.digest,
     )
 
 
-def _check_units(recipe: Recipe) -> None:
+def _check_units(recipe: Recipe, tokens: TokenCounter | None) -> None:
     units = {recipe.size.unit, recipe.human.of if recipe.human else Unit.BYTES}
-    if Unit.TOKENS in units:
+    if Unit.TOKENS in units and tokens is None:
         raise InvalidInputError(
             "the recipe counts tokens, which need a tokenizer",
-            hint="count bytes or words instead",
+            hint="give one with `--tokenizer tokenizer.json`, or count bytes or words",
         )
 
 
@@ -179,6 +187,8 @@ def _pool(recipe: Recipe, stands: list[Standing], masks: list[Mask]) -> Candidat
 
 
 def _units(stand: Standing, unit: Unit) -> Amounts:
+    if unit is Unit.TOKENS and stand.tokens is not None:
+        return stand.tokens
     if unit is Unit.WORDS:
         return stand.words
     return np.ones_like(stand.bytes) if unit is Unit.DOCUMENTS else stand.bytes
@@ -207,15 +217,22 @@ def _split(chosen: Mask, masks: list[Mask]) -> list[Rows]:
 def _shortfall(
     recipe: Recipe, pool: Candidates, drawn: Drawn, share: Fraction | None
 ) -> Shortfall | None:
+    """Return why a draw is not what was asked for, or None if it is.
+
+    Documents that weigh nothing have no share, so alone they keep none above 0.
+    """
     least = recipe.size.at_least
-    if drawn.documents and drawn.size >= (least or 0):
+    kept = share is None or drawn.share >= share
+    if drawn.documents and kept and drawn.size >= (least or 0):
         return None
-    most = draw(pool, seed=recipe.seed, share=share, at_most=None)
+    at_most = recipe.size.at_most
     return Shortfall(
         asked_size=least,
         asked_share=share,
-        best_size=pool.take(most).size,
-        best_share=best_share(pool, least or 1),
+        at_most=at_most,
+        best_size=drawn.size if kept else 0,
+        best_share=best_share(pool, seed=recipe.seed, at_least=least or 1, at_most=at_most),
+        supply=total(pool.sizes),
         unit=recipe.size.unit,
         of=recipe.human.of if recipe.human else Unit.BYTES,
     )

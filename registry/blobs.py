@@ -19,6 +19,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from registry.core.digest import SELECTION_PREFIX, sha256_hex
 from registry.errors import ConflictError, UnavailableError
 
 _UID = re.compile(r"[0-9a-f]{32}")
@@ -57,7 +58,7 @@ class Store:
         target = self.root / part / uid
         try:
             sync_tree(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             source.rename(target)
             sync_folder(target.parent)
         except OSError as error:
@@ -86,21 +87,47 @@ class Store:
         """Return a stored list of content hashes.
 
         Raises:
-            ConflictError: The catalogue knows the list, the storage does not have it.
+            ConflictError: The catalogue knows the list, the storage does not have it, or has
+                another one.
         """
         try:
-            return (self.root / "selections" / digest).read_bytes()
+            hashes = (self.root / "selections" / digest).read_bytes()
         except OSError as error:
             raise ConflictError(
                 f"the stored selection `{digest[:16]}…` is missing",
                 hint="restore the storage folder from a backup",
             ) from error
+        if sha256_hex(SELECTION_PREFIX + hashes) != digest:
+            raise ConflictError(
+                f"the stored selection `{digest[:16]}…` was changed after it was recorded",
+                hint="restore the storage folder from a backup",
+            )
+        return hashes
+
+    def selections(self) -> set[str]:
+        """Return the names of all files among the selections, half-written ones included."""
+        folder = self.root / "selections"
+        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+    def drop_selections(self, names: set[str]) -> None:
+        """Remove files from among the selections."""
+        for name in names:
+            (self.root / "selections" / name).unlink(missing_ok=True)
 
 
 def _checked(uid: str) -> str:
     if not _UID.fullmatch(uid):
         raise ValueError(f"{uid!r} is not a uid")
     return uid
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, durably; one that is there is fine."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -134,7 +161,7 @@ def write_file(target: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -6,6 +6,7 @@ document; and since plans rely on them, the files are bound by a digest that sta
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -125,7 +126,10 @@ class TableWriter:
     def discard(self) -> None:
         """Let go of the open file; whoever owns the folder removes it."""
         self._pending = []
-        self._end_file()
+        # Closing writes the footer: where the disk is full, that has been said already.
+        with contextlib.suppress(OSError):
+            self._end_file()
+        self._writer = None
 
     def _flush(self, schema: pa.Schema | None = None) -> None:
         table = pa.Table.from_batches(self._pending, schema if not self._pending else None)

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from registry import __version__, intents, ledger, shards
 from registry.blobs import Store, sync_tree
 from registry.core.attest import Signer
-from registry.core.certificate import Certificate, Input, Issuer, ShardStatement, sign
+from registry.core.certificate import Certificate, Input, Issuer, ShardStatement, Tokens, sign
 from registry.core.dataset import ORIGINS_BY_CAUTION
 from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
@@ -125,7 +125,7 @@ def snapshot(
         data = sign(signer, certificate.to_statement())
         _write_sidecars(folder, manifest, certificate, data)
         with database.write() as session:
-            _record(session, plan, manifest, data, out, signer, clock())
+            _record(session, plan, manifest, data, out=out, signer=signer, now=clock())
             intents.commit_before_move(session, writer)
     except BaseException:
         intents.abandon(database, store, writer)
@@ -261,6 +261,7 @@ def _certificate(
     issuer: Issuer,
     now: dt.datetime,
 ) -> Certificate:
+    tokens = layout.tokens_by_origin()
     return Certificate(
         manifest=manifest,
         files=files,
@@ -287,6 +288,7 @@ def _certificate(
             "python": platform.python_version(),
         },
         log_size=plan.log_size,
+        tokens=None if tokens is None or plan.tokenizer is None else Tokens(plan.tokenizer, tokens),
     )
 
 
@@ -310,6 +312,7 @@ def _record(
     plan: Plan,
     manifest: Manifest,
     envelope: bytes,
+    *,
     out: Path,
     signer: Signer,
     now: dt.datetime,

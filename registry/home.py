@@ -92,9 +92,11 @@ def _fill(settings: Settings, signer: Signer, now: dt.datetime) -> None:
             )
     finally:
         database.dispose()
+    # A database URL may hold a password.
     write_file(
         settings.config_file,
         orjson.dumps(settings.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+        mode=0o600,
     )
 
 

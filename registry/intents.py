@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.blobs import Store, sync_folder
-from registry.db.models import Intent, IntentKind, IntentState, Location
+from registry.db.models import Intent, IntentKind, IntentState, Location, Selection
 from registry.db.session import Database
 from registry.errors import ConflictError
 
@@ -35,6 +35,7 @@ class Writer:
 
     uid: str
     renewed_at: dt.datetime
+    target: str | None = None
 
 
 def open_intent(
@@ -54,7 +55,7 @@ def open_intent(
                 lease_until=now + LEASE,
             )
         )
-    return Writer(uid, now)
+    return Writer(uid, now, target)
 
 
 def renew(database: Database, writer: Writer, *, now: dt.datetime) -> None:
@@ -91,6 +92,15 @@ def close(session: Session, writer: Writer) -> None:
     session.delete(_hold(session, writer))
 
 
+def close_without_files(session: Session, writer: Writer) -> None:
+    """Let the transaction stand, but not the files: `abandon` removes them after it.
+
+    Raises:
+        ConflictError: See `renew`.
+    """
+    _hold(session, writer).state = IntentState.CLEANING
+
+
 def commit_before_move(session: Session, writer: Writer) -> None:
     """Record that the result stands and only moving the files into place remains.
 
@@ -107,17 +117,27 @@ def finish(database: Database, writer: Writer) -> None:
 
 
 def abandon(database: Database, store: Store, writer: Writer) -> None:
-    """Remove the files of an intent that came to nothing, and the intent."""
+    """Remove the files of an intent that came to nothing, and the intent.
+
+    A writer that was taken for dead cleans up too: it may have written after the cleaning.
+    """
     with database.write() as session:
         intent = session.execute(
             sa.select(Intent).where(Intent.uid == writer.uid)
         ).scalar_one_or_none()
-        if intent is None or intent.state is IntentState.COMMITTED:
+        if intent is not None:
+            if intent.state is IntentState.COMMITTED:
+                return
+            intent.state = IntentState.CLEANING
+        elif _recorded(session, writer.uid):
             return
-        intent.state = IntentState.CLEANING
-        target = intent.target
-    _remove(store, writer.uid, target)
+    _remove(store, writer.uid, writer.target)
     finish(database, writer)
+
+
+def _recorded(session: Session, uid: str) -> bool:
+    """Return whether the files of an intent belong to a location of the catalogue."""
+    return session.execute(sa.select(Location.id).where(Location.uid == uid)).first() is not None
 
 
 def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
@@ -131,7 +151,22 @@ def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
             for intent in session.execute(sa.select(Intent)).scalars()
             if _dead(intent, now)
         ]
+    _drop_selections(database, store)
     return [sentence for uid in dead if (sentence := _recover(database, store, uid, now))]
+
+
+def _drop_selections(database: Database, store: Store) -> None:
+    """Remove stored selections that no claim came of.
+
+    A claim stores its selection while it alone may write to the catalogue. So whoever alone may
+    write sees none that is about to be recorded.
+    """
+    wanted = sa.select(Selection.digest)
+    with database.read() as session:
+        if store.selections() <= set(session.scalars(wanted)):
+            return
+    with database.write() as session:
+        store.drop_selections(store.selections() - set(session.scalars(wanted)))
 
 
 def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> str | None:
@@ -141,10 +176,7 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
         ).scalar_one_or_none()
         if intent is None or not _dead(intent, now):
             return None
-        recorded = session.execute(
-            sa.select(Location.id).where(Location.uid == uid)
-        ).scalar_one_or_none()
-        if recorded is not None:
+        if _recorded(session, uid):
             session.delete(intent)
             return None
         target, forward = intent.target, intent.state is IntentState.COMMITTED
@@ -153,7 +185,11 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
             intent.owner = _this_process()
             intent.lease_until = now + LEASE
     if forward:
-        done = move_into_place(Path(target or ""), uid)
+        try:
+            done = move_into_place(Path(target or ""), uid)
+        except ConflictError as error:
+            # Whoever wants that export must choose; everybody else's commands go on.
+            return f"{error.message}; {error.hint}"
         sentence = f"finished an export that was interrupted: `{target}`" if done else None
     else:
         _remove(store, uid, target)
@@ -169,17 +205,28 @@ def hidden(target: Path, uid: str) -> Path:
 
 
 def move_into_place(target: Path, uid: str) -> bool:
-    """Let a finished export appear; return whether there was anything to move."""
+    """Let a finished export appear; return whether there was anything to move.
+
+    An empty folder at the target is replaced, anything else there is left alone.
+
+    Raises:
+        ConflictError: The target is taken, or the disk refused; the export waits where it is.
+    """
     source = hidden(target, uid)
     if not source.is_dir():
         return False
-    if target.exists():
+    try:
+        source.rename(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        taken = target.exists()
         raise ConflictError(
-            f"`{target}` appeared while an export to it was being finished",
-            hint=f"the finished export is at `{source}`; move one of the two away",
-        )
-    source.rename(target)
-    sync_folder(target.parent)
+            f"`{target}` appeared while an export to it was being finished"
+            if taken
+            else f"`{target}` cannot be written: {error.strerror}",
+            hint=f"the finished export is at `{source}`; move "
+            + ("one of the two away" if taken else "it by hand"),
+        ) from error
     return True
 
 
@@ -202,18 +249,24 @@ def _this_process() -> dict[str, Any]:
 
 
 def _host() -> str:
-    """Return a name of this machine and this boot of it: process ids mean nothing beyond."""
+    """Return a name of where process ids mean something: machine, boot, and container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
-        boot = ""
-    return f"{socket.gethostname()}/{boot}"
+        boot = space = ""
+    return f"{socket.gethostname()}/{boot}/{space}"
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process started, so that a reused process id is not taken for it."""
+    """Return when a process started, so that a reused process id is not taken for it.
+
+    None where that cannot be known. A process that ended and was not yet waited for has ended.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+        # After the name in parentheses; field 3 of proc(5) is the state, 22 the time.
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return "ended" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return None
 
@@ -225,5 +278,6 @@ def _alive(owner: dict[str, Any]) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True
-    return bool(owner["started"] == _started(pid))
+        pass  # it exists and is another user's
+    started = _started(pid)
+    return started is None or bool(owner["started"] == started)

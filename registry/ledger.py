@@ -103,13 +103,22 @@ def discrepancies(session: Session) -> Iterator[Discrepancy]:
     }
     bound: dict[str, dict[int, tuple[str, bytes | None]]] = {table: {} for table in FOLDED}
     expected = 0
-    for position, entry in entries(session):
-        if position != expected:
-            yield Discrepancy("log_entries", position, f"position {expected} is missing")
-        expected = position + 1
-        for item in entry["rows"]:
-            salt = salts.get((position, f"{item['table']}/{item['id']}"))
-            bound[item["table"]][item["id"]] = (item["digest"], salt)
+    for row in session.execute(
+        sa.select(LogEntry).order_by(LogEntry.position).execution_options(yield_per=1000)
+    ).scalars():
+        if row.position != expected:
+            yield Discrepancy("log_entries", row.position, f"position {expected} is missing")
+        expected = row.position + 1
+        try:
+            kind, bindings = parse_leaf(row.leaf)
+        except InvalidInputError as error:
+            yield Discrepancy("log_entries", row.position, error.message)
+            continue
+        if kind != row.kind:
+            yield Discrepancy("log_entries", row.position, f"says `{row.kind}`, its leaf `{kind}`")
+        for item in bindings:
+            salt = salts.get((row.position, item.salt_name))
+            bound[item.table][item.id] = (item.digest, salt)
     if expected != size(session):
         yield Discrepancy("log_state", 1, f"says {size(session)} entries, there are {expected}")
     for table, columns in FOLDED.items():

@@ -217,12 +217,15 @@ def version(
         store.end_staging(writer.uid)
         with database.write() as session:
             result = _record(session, writer, draft, found, declaration, options, clock(), keep)
-            intents.close(session, writer)
+            if result.uses_table:
+                intents.close(session, writer)
+            else:
+                intents.close_without_files(session, writer)
     except BaseException:
         intents.abandon(database, store, writer)
         raise
     if not result.uses_table:
-        store.remove(writer.uid)
+        intents.abandon(database, store, writer)
     return result.registration
 
 
@@ -376,7 +379,7 @@ def _record(
     ).scalar_one_or_none()
     target = known or _new_version(session, owner, draft, now, rows)
     place = None
-    if known is None or _new_place(session, known, base, names, options, draft, keep):
+    if known is None or _new_place(session, known, base, names, declaration, options, draft, keep):
         place = Location(
             version_id=target.id,
             uid=writer.uid,
@@ -491,12 +494,18 @@ def _new_place(
     known: DatasetVersion,
     base: str,
     names: list[str],
+    declaration: Declaration,
     options: ReadOptions,
     draft: _Draft,
     keep: bool,
 ) -> bool:
-    """Return whether a known version was found somewhere new, or says new things per document."""
+    """Return whether a known version was found somewhere new, or says new things per document.
+
+    Where it came from and how it was come by belong to a place, so to say more of that is to
+    name a place again.
+    """
     places = catalogue.locations(session, known)
+    acquired = {row.location_id: row for row in catalogue.acquisitions(session, known)}
     if keep and not any(place.kept for place in places):
         return True
     if draft.claims_root not in {None, *(place.claims_root for place in places)}:
@@ -506,8 +515,16 @@ def _new_place(
         and [file["name"] for file in place.files] == names
         and place.options == options.to_json()
         and place.order_root == draft.identity.order_root
+        and set(declaration.sources) <= set(place.sources)
+        and _says_as_much(acquired[place.id], declaration.acquired)
         for place in places
     )
+
+
+def _says_as_much(known: Acquisition, acquired: Acquired) -> bool:
+    """Return whether everything that was said now was said of a place before."""
+    said = _fields(acquired).items()
+    return all(value in (NOT_ASSESSED, getattr(known, name)) for name, value in said)
 
 
 def _claims(declaration: Declaration, draft: _Draft, options: ReadOptions) -> list[Claim]:

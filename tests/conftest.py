@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import settings
 
 from tests.postgres import PostgresServer, postgres_server
+
+if TYPE_CHECKING:
+    import tests.world
 
 REPOSITORY: Final = Path(__file__).parents[1]
 GOLDENS: Final = REPOSITORY / "tests" / "goldens"
@@ -158,6 +162,35 @@ def prepared_url(
     if backend == "postgresql":
         for url in copies:
             request.getfixturevalue("pg_server").drop_database(url)
+
+
+@pytest.fixture
+def world(prepared_url: Callable[[Prepare], str], tmp_path: Path) -> Iterator[tests.world.World]:
+    """A small registry; the test runs once for each kind of database."""
+    from tests.world import World, migrate
+
+    with World(prepared_url(migrate), tmp_path / "world") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with tables, to copy."""
+    from tests.world import migrate
+
+    path = tmp_path_factory.mktemp("migrated") / "registry.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_world(migrated_file: Path, tmp_path: Path) -> Iterator[tests.world.World]:
+    """A small registry with a SQLite database, for what has nothing to do with databases."""
+    from tests.world import World
+
+    copy = shutil.copy(migrated_file, tmp_path / "registry.db")
+    with World(f"sqlite:///{copy}", tmp_path / "world") as made:
+        yield made
 
 
 Golden = Callable[[str, bytes], None]

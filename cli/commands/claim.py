@@ -30,6 +30,8 @@ from cli.output import clean, emit, json_option, plural, say
 @click.pass_obj
 def claim(
     home: str | None,
+    /,
+    *,
     ref: str,
     origin: str,
     reason: str,

@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import block, clean, count, emit, json_option, plural, progress, say, share, size
+from cli.output import (
+    block,
+    clean,
+    count,
+    emit,
+    json_option,
+    percent,
+    plural,
+    progress,
+    say,
+    share,
+    size,
+)
 
 if TYPE_CHECKING:
+    from cli.context import Opened
     from registry.core.recipe import Recipe
     from registry.query.plan import Plan
 
 MAX_RECIPE = 1 << 20
 
 
+TOKENIZER = click.option(
+    "--tokenizer",
+    metavar="FILE",
+    envvar="FIRSTHAND_TOKENIZER",
+    help="A `tokenizer.json`, for recipes that count tokens; needs firsthand[tokens].",
+)
+
+
 @click.command()
 @click.argument("recipe", metavar="RECIPE")
+@TOKENIZER
 @click.option("--explain", is_flag=True, help="Also say what was left out, and why.")
 @json_option
 @click.pass_obj
-def plan(home: str | None, recipe: str, explain: bool, as_json: bool) -> int:
+def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as_json: bool) -> int:
     """Show what a recipe would draw, or what it lacks. Nothing is written.
 
     Exit codes: 0 the recipe can be kept, 3 it cannot.
     """
     from cli.context import opened
-    from registry import assemble
     from registry.query.plan import to_json
 
     asked = read_recipe(recipe)
-    with opened(home) as registry, registry.database.read() as session:
-        made = assemble.plan(session, registry.store, asked)
+    with opened(home) as registry:
+        made = _plan(registry, asked, tokenizer)
     if as_json:
         emit(to_json(made))
     else:
         for line in _screen(made, explain=explain, recipe=recipe):
             say(line)
     return 0 if made.shortfall is None else 3
+
+
+def _plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
+    """Make a plan, counting tokens if a tokenizer is given."""
+    import tempfile
+    from pathlib import Path
+
+    from registry import assemble
+
+    if tokenizer is None:
+        with registry.database.read() as session:
+            return assemble.plan(session, registry.store, recipe)
+    from registry.query.texts import TextSource
+    from registry.query.tokens import TokenCounter
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = TextSource(
+            registry.database, registry.store, Path(scratch), avoid=set(), ahead=True
+        )
+        counter = TokenCounter(source, Path(tokenizer))
+        with registry.database.read() as session:
+            return assemble.plan(session, registry.store, recipe, tokens=counter)
 
 
 def read_recipe(name: str) -> Recipe:
@@ -77,7 +121,7 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
     asked = made.recipe.human
     goal = ""
     if asked is not None:
-        goal = f" · asked: human ≥ {asked.at_least} of {asked.of}"
+        goal = f" · asked: human ≥ {percent(asked.at_least)} of {asked.of}"
     state = f"catalogue as of log {count(made.log_size)}"
     if made.shortfall is not None:
         lines = [f"NOT FEASIBLE   {made.shortfall.sentence} · {state}"]
@@ -96,14 +140,19 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
     contested = sum(item.contested for item in made.inputs)
     if contested:
         lines.append(
-            f"  {plural(contested, 'document')} called human by one claim and not by another: "
+            f"  {plural(contested, 'document')} called human in one place and not in another: "
             "counted as not human"
         )
     if explain:
         lines += _explained(made)
     if made.shortfall is None:
-        lines.append(f"Next  firsthand export {clean(recipe)} --out DIR")
+        lines.append(f"Next  firsthand export {_typed(recipe)} --out DIR")
     return lines
+
+
+def _typed(argument: str) -> str:
+    """Return an argument as it would be typed."""
+    return clean(shlex.quote(argument))
 
 
 def _table(made: Plan) -> list[str]:
@@ -168,6 +217,7 @@ def _explained(made: Plan) -> list[str]:
 @click.command()
 @click.argument("recipe", metavar="RECIPE")
 @click.option("--out", metavar="DIR", required=True, help="The folder to make.")
+@TOKENIZER
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
@@ -178,7 +228,16 @@ def _explained(made: Plan) -> list[str]:
 )
 @json_option
 @click.pass_obj
-def export(home: str | None, recipe: str, out: str, threads: int, as_json: bool) -> None:
+def export(
+    home: str | None,
+    /,
+    *,
+    recipe: str,
+    out: str,
+    tokenizer: str | None,
+    threads: int,
+    as_json: bool,
+) -> None:
     """Write what a recipe draws as Parquet files with a certificate.
 
     Every text is fetched again and checked against what was registered. Exit code 3: the recipe
@@ -187,7 +246,6 @@ def export(home: str | None, recipe: str, out: str, threads: int, as_json: bool)
     from pathlib import Path
 
     from cli.context import clock, opened, tidy
-    from registry import assemble
     from registry import export as verb
     from registry import home as homes
 
@@ -195,8 +253,7 @@ def export(home: str | None, recipe: str, out: str, threads: int, as_json: bool)
     with opened(home) as registry:
         tidy(registry)
         signer = homes.load_signer(registry.settings)
-        with registry.database.read() as session:
-            made = assemble.plan(session, registry.store, asked)
+        made = _plan(registry, asked, tokenizer)
         done = verb.snapshot(
             registry.database,
             registry.store,
@@ -231,7 +288,7 @@ def export(home: str | None, recipe: str, out: str, threads: int, as_json: bool)
                       f"{size(made.bytes)}"),
         ("Declared", f"{share(fraction.numerator, fraction.denominator)} human of {fraction.of}"),
         ("Snapshot root", done.snapshot_root),
-        ("Next", f"firsthand verify {clean(out)} --key {clean(str(key))}"),
+        ("Next", f"firsthand verify {_typed(out)} --key {_typed(str(key))}"),
     ]  # fmt: skip
     for line in block(lines):
         say(line)

@@ -118,7 +118,7 @@ def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             (
                 "Conflicts",
-                f"{plural(record['contested'], 'document')} called human by one claim and not by "
+                f"{plural(record['contested'], 'document')} called human in one place and not in "
                 "another: counted as not human",
             )
         )

@@ -12,6 +12,7 @@ from cli.output import (
     count,
     emit,
     json_option,
+    percent,
     plural,
     progress,
     say,
@@ -195,7 +196,9 @@ def _certificate(said: Certificate) -> list[str]:
     sums, fraction = said.manifest.total, said.human_fraction
     issued = clean(said.issued_at, limit=40)
     human = share(fraction.numerator, fraction.denominator, digits=2)
-    asked = "" if fraction.at_least is None else f", asked for at least {fraction.at_least}"
+    asked = (
+        "" if fraction.at_least is None else f", asked for at least {percent(fraction.at_least)}"
+    )
     counting = " and ".join(fraction.count) or "none"
     labels = sorted(said.manifest.origins.items(), key=lambda item: -item[1].bytes)
     parts = [f"{name} {share(it.bytes, sums.bytes)}" for name, it in labels if it.documents]

@@ -188,7 +188,7 @@ class PublicKey:
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise InvalidInputError(
                 f"`{name}` is not a PEM public key",
-                hint="give the signer's `issuer.pub`, which begins with `-----BEGIN PUBLIC KEY-----`",
+                hint="give the signer's `issuer.pub`; it begins with `-----BEGIN PUBLIC KEY-----`",
             ) from error
         if not isinstance(key, Ed25519PublicKey):
             raise InvalidInputError(f"`{name}` is not an Ed25519 public key")
@@ -219,7 +219,7 @@ class PublicKey:
         """
         if envelope.keyid != self.keyid:
             raise VerificationError(
-                f"signed by key {envelope.keyid[:16]}…, not by the key you gave, {self.keyid[:16]}…",
+                f"signed by key {envelope.keyid[:16]}…, not by yours, {self.keyid[:16]}…",
                 code="E_UNKNOWN_KEY",
                 hint="ask the signer for the right public key, over a channel you trust",
             )

@@ -164,6 +164,31 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the texts come to with one tokenizer, as the issuer counted.
+
+    Attributes:
+        tokenizer: SHA-256 of the `tokenizer.json`.
+        by_origin: Tokens of the rows of each origin.
+    """
+
+    tokenizer: str
+    by_origin: dict[str, int]
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """Read a count of tokens."""
+        code = "E_ENVELOPE"
+        got = ObjectReader(value, "the tokens", code, {"by_origin", "tokenizer"})
+        sums = ObjectReader(
+            got.take("by_origin"), "the tokens", code, set(got.mapping("by_origin"))
+        )
+        return cls(
+            got.digest("tokenizer"), {name: sums.count(name) for name in got.mapping("by_origin")}
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What the issuer states about a snapshot.
 
@@ -174,6 +199,7 @@ class Certificate:
         issued_at: RFC 3339 time by the issuer's clock.
         human_fraction: The share, and what was asked.
         words: Words of the snapshot by origin, as the issuer counted them.
+        tokens: Likewise its tokens, or None when no tokenizer was given.
         inputs: Where the documents came from.
         exact_duplicates_left_out: Copies that were not drawn because the text was drawn once.
         contested: Documents whose text some live claim calls human and another does not.
@@ -192,6 +218,7 @@ class Certificate:
     contested: int
     builder: dict[str, str]
     log_size: int
+    tokens: Tokens | None = None
 
     def to_statement(self) -> Statement:
         """Return the statement that gets signed."""
@@ -213,6 +240,7 @@ class Certificate:
                 "manifest": self.manifest.to_json(),
                 "not_proven": NOT_PROVEN,
                 "supersedes": None,
+                "tokens": None if self.tokens is None else asdict(self.tokens),
                 "words": self.words,
             },
         )
@@ -229,7 +257,8 @@ class Certificate:
         code = "E_ENVELOPE"
         keys = {
             "builder", "checkpoint", "contested", "deduplication", "human_fraction", "inputs",
-            "issued_at", "issuer", "log_size", "manifest", "not_proven", "supersedes", "words",
+            "issued_at", "issuer", "log_size", "manifest", "not_proven", "supersedes", "tokens",
+            "words",
         }  # fmt: skip
         got = ObjectReader(statement.predicate, "the certificate", code, keys)
         if got.take("checkpoint") is not None or got.take("supersedes") is not None:
@@ -263,6 +292,7 @@ class Certificate:
             contested=got.count("contested"),
             builder={name: builder.text(name) for name in got.mapping("builder")},
             log_size=got.count("log_size"),
+            tokens=None if got.take("tokens") is None else Tokens.parse(got.take("tokens")),
         )
         made._check()
         return made
@@ -290,13 +320,18 @@ class Certificate:
         part = counted(self.manifest.origins, share.of, share.count)
         if part is not None and share.numerator != part:
             raise _mismatch("the human fraction is not what the origins add up to")
-        if share.of == "words":
-            if share.denominator != sum(self.words.values()):
-                raise _mismatch("the human fraction is not of all words")
-            whole = sum(self.words.get(name, 0) for name in share.count if name != "mixed")
-            parts = self.words.get("mixed", 0)
-            if not whole <= share.numerator <= whole + parts:
-                raise _mismatch("the human fraction is not what the words add up to")
+        if share.of in ("words", "tokens"):
+            tokens = {} if self.tokens is None else self.tokens.by_origin
+            _check_sums(share, self.words if share.of == "words" else tokens)
+
+
+def _check_sums(share: HumanFraction, sums: dict[str, int]) -> None:
+    """Check a share of units that the rows do not say, against their sums by origin."""
+    if share.denominator != sum(sums.values()):
+        raise _mismatch(f"the human fraction is not of all {share.of}")
+    whole = sum(sums.get(name, 0) for name in share.count if name != "mixed")
+    if not whole <= share.numerator <= whole + sums.get("mixed", 0):
+        raise _mismatch(f"the human fraction is not what the {share.of} add up to")
 
 
 def _mismatch(message: str) -> VerificationError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from itertools import pairwise
 from typing import Any, Final, NoReturn
 
 import rfc8785
@@ -163,6 +164,4 @@ def hash_slices(data: memoryview, ends: list[int]) -> bytes:
         ends: n + 1 offsets; slice i is `data[ends[i]:ends[i + 1]]`.
     """
     sha256 = hashlib.sha256
-    return b"".join(
-        [sha256(data[begin:end]).digest() for begin, end in zip(ends, ends[1:], strict=False)]
-    )
+    return b"".join([sha256(data[begin:end]).digest() for begin, end in pairwise(ends)])

@@ -8,8 +8,10 @@ rounded: every decision is made on integers, and the result is checked once more
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +19,19 @@ import numpy.typing as npt
 Amounts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Order = npt.NDArray[np.int64]
+Costs = npt.NDArray[Any]
+"""Amounts, or Python integers where 64 bits could not hold them."""
 
-UNBOUNDED = np.iinfo(np.int64).max
+UNBOUNDED: Final = int(np.iinfo(np.int64).max)
+_ROUNDS: Final = 40
+
+
+def total(amounts: Costs) -> int:
+    """Return the exact sum of amounts that are not negative, however large."""
+    if amounts.dtype == np.object_ or int(amounts.max(initial=0)) * len(amounts) <= UNBOUNDED:
+        return int(amounts.sum())
+    high, low = amounts >> 32, amounts & 0xFFFFFFFF
+    return (int(high.sum()) << 32) + int(low.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +54,9 @@ class Candidates:
         """Return what some of the documents add up to."""
         return Drawn(
             int(np.count_nonzero(mask)),
-            int(self.sizes[mask].sum()),
-            int(self.weights[mask].sum()),
-            int(self.human[mask].sum()),
+            total(self.sizes[mask]),
+            total(self.weights[mask]),
+            total(self.human[mask]),
         )
 
 
@@ -62,7 +75,7 @@ class Drawn:
         return Fraction(self.human, self.weight) if self.weight else Fraction(0)
 
     def keeps(self, share: Fraction) -> bool:
-        """Return whether the share is kept, in exact integers."""
+        """Return whether the share is kept, in exact integers; nothing keeps any share."""
         return self.human * share.denominator >= self.weight * share.numerator
 
 
@@ -83,34 +96,90 @@ def seeded_order(hashes: npt.NDArray[np.bytes_], seed: int) -> Order:
     return by_content[np.argsort(mixed[by_content], kind="stable")]
 
 
-def draw(candidates: Candidates, *, seed: int, share: Fraction | None, at_most: int | None) -> Mask:
+def draw(
+    candidates: Candidates,
+    *,
+    seed: int,
+    share: Fraction | None,
+    at_most: int | None,
+    at_least: int | None = None,
+) -> Mask:
     """Choose documents: as much as fits, keeping the share.
 
     Without a binding share the choice is a plain seeded draw from everything. Where that would
-    miss the share, as few documents below it as necessary make way for documents at or above it.
+    miss the share, as few documents below it as necessary make way for documents at or above it,
+    still in seeded order. Only where the share, and not the room, ends that draw before
+    `at_least` (without it: before everything is drawn), those that cost the share least per size
+    are preferred, because that draws most.
+
+    The result is within one document of the largest that is possible: finding the very largest
+    is a knapsack problem.
 
     Args:
         candidates: Each text once.
         seed: Decides the order.
         share: The human share to keep, or None.
         at_most: The size not to exceed, or None.
+        at_least: The size that is asked for, or None for as much as possible. What is drawn may
+            be less.
 
     Returns:
-        A mask over the candidates. The share holds for it exactly, also when it is empty.
+        A mask over the candidates. The share holds for it exactly; one that weighs nothing has
+        none to keep.
     """
-    room = UNBOUNDED if at_most is None else at_most
     order = seeded_order(candidates.hashes, seed)
+    best = np.zeros(len(order), np.bool_)
+    reached = -1
+    for chosen in _attempts(candidates, order, share, at_most, at_least):
+        drawn = candidates.take(chosen)
+        if share is not None and not drawn.keeps(share):
+            raise AssertionError("the draw broke the share it was to keep")
+        if drawn.size > reached:
+            best, reached = chosen, drawn.size
+        if at_least is not None and reached >= at_least:
+            break
+    return best
+
+
+def _attempts(
+    candidates: Candidates,
+    order: Order,
+    share: Fraction | None,
+    at_most: int | None,
+    at_least: int | None,
+) -> Iterator[Mask]:
+    """Give draws that keep the share, the fairest first, the largest later."""
+    room = total(candidates.sizes) if at_most is None else at_most
     plain = _first_fit(order, [candidates.sizes], [room])
-    if share is None or candidates.take(plain).keeps(share):
-        return plain
-    surplus = candidates.human * share.denominator - candidates.weights * share.numerator
-    above, below = order[surplus[order] >= 0], order[surplus[order] < 0]
+    deficits = None if share is None else _deficits(candidates, share)
+    if share is None or deficits is None or candidates.take(plain).keeps(share):
+        yield plain
+    else:
+        above, below = order[deficits[order] <= 0], order[deficits[order] > 0]
+        seeded = _seeded(candidates, above, below, room, share)
+        yield _top_up(candidates, seeded, below, deficits, room, share)
+        if seeded[above].all():
+            densest = below[_by_density(-deficits[below], candidates.sizes[below])]
+            alone = np.zeros(len(order), np.bool_)
+            alone[above] = True
+            yield _top_up(candidates, alone, densest, deficits, room, share)
+    if at_least is not None:
+        rich = _richest(candidates, order, at_least, room)
+        if share is None or candidates.take(rich).keeps(share):
+            yield rich
+        large = order[np.argsort(-candidates.sizes[order], kind="stable")]
+        if deficits is not None:
+            large = large[deficits[large] <= 0]
+        yield _first_fit(large, [candidates.sizes], [room])
+
+
+def _seeded(candidates: Candidates, above: Order, below: Order, room: int, share: Fraction) -> Mask:
+    """Return the seeded draw with as many documents below the share as it allows."""
 
     def attempt(count: int) -> Mask:
         chosen = _first_fit(below[:count], [candidates.sizes], [room])
-        rest = room - int(candidates.sizes[chosen].sum())
-        chosen |= _first_fit(above, [candidates.sizes], [rest], of=len(order))
-        return chosen
+        rest = room - total(candidates.sizes[chosen])
+        return chosen | _first_fit(above, [candidates.sizes], [rest])
 
     low, high = 0, len(below)
     while low < high:
@@ -119,39 +188,50 @@ def draw(candidates: Candidates, *, seed: int, share: Fraction | None, at_most: 
             low = middle
         else:
             high = middle - 1
-    chosen = attempt(low)
-    chosen = _top_up(candidates, chosen, below, room, share)
-    if not candidates.take(chosen).keeps(share):
-        raise AssertionError("the draw broke the share it was to keep")
-    return chosen
+    return attempt(low)
 
 
-def _top_up(candidates: Candidates, chosen: Mask, below: Order, room: int, share: Fraction) -> Mask:
-    """Add what still fits both the size and the slack that the share leaves."""
+def _top_up(
+    candidates: Candidates,
+    chosen: Mask,
+    below: Order,
+    deficits: Costs,
+    room: int,
+    share: Fraction,
+) -> Mask:
+    """Add, in order, what still fits both the size and the slack that the share leaves."""
     drawn = candidates.take(chosen)
     slack = drawn.human * share.denominator - drawn.weight * share.numerator
-    deficits = candidates.weights * share.numerator - candidates.human * share.denominator
     rest = below[~chosen[below]]
-    more = _first_fit(
-        rest,
-        [candidates.sizes, deficits],
-        [room - drawn.size, min(slack, UNBOUNDED)],
-        of=len(chosen),
-    )
-    return chosen | more
+    return chosen | _first_fit(rest, [candidates.sizes, deficits], [room - drawn.size, slack])
 
 
-def _first_fit(
-    order: Order, costs: list[Amounts], rooms: list[int], *, of: int | None = None
-) -> Mask:
+def _deficits(candidates: Candidates, share: Fraction) -> Costs:
+    """Return how far each document is below the share, times its denominator, exactly.
+
+    Products that 64 bits cannot hold become Python integers; only documents of terabytes do.
+    """
+    weights, human = candidates.weights, candidates.human
+    largest = int(weights.max(initial=0)) * max(share.numerator, share.denominator)
+    if largest > UNBOUNDED:
+        weights, human = weights.astype(np.object_), human.astype(np.object_)
+    made: Costs = weights * share.numerator - human * share.denominator
+    return made
+
+
+def _first_fit(order: Order, costs: list[Costs], rooms: list[int]) -> Mask:
     """Take documents in order while they fit, passing over those that do not.
 
     Each round takes the longest prefix that fits and drops what is now too large for the room
     left, so there are few rounds and no loop over documents.
+
+    Args:
+        order: The documents to take from.
+        costs: What each of all documents costs, not negative for those in `order`.
+        rooms: For each cost, how much may be spent.
     """
-    count = of if of is not None else len(costs[0])
-    chosen = np.zeros(count, np.bool_)
-    left = [room for room in rooms]
+    chosen = np.zeros(len(costs[0]), np.bool_)
+    left = list(rooms)
     rest = order
     while len(rest):
         fits = np.ones(len(rest), np.bool_)
@@ -160,30 +240,91 @@ def _first_fit(
         rest = rest[fits]
         if not len(rest):
             break
-        prefix = len(rest)
-        for cost, room in zip(costs, left, strict=True):
-            prefix = min(prefix, int(np.searchsorted(np.cumsum(cost[rest]), room, side="right")))
-        chosen[rest[:prefix]] = True
-        left = [
-            room - int(cost[rest[:prefix]].sum()) for cost, room in zip(costs, left, strict=True)
-        ]
+        prefix = min(_prefix(cost[rest], room) for cost, room in zip(costs, left, strict=True))
+        taken = rest[:prefix]
+        chosen[taken] = True
+        left = [room - total(cost[taken]) for cost, room in zip(costs, left, strict=True)]
         rest = rest[prefix + 1 :]
     return chosen
 
 
-def best_share(candidates: Candidates, at_least: int) -> Fraction:
-    """Return the best share that any choice of at least this size could have, nearly.
+def _prefix(costs: Costs, room: int) -> int:
+    """Return how many costs from the first on fit into a room that each of them fits into.
 
-    Documents are taken by their own share until the size is reached; whole documents can make
-    the true optimum differ by one document.
+    The first sum beyond the room is at most twice as large, so it is right in 64 bits without a
+    sign, and what may overflow behind it is not looked at.
     """
-    if not len(candidates.sizes):
-        return Fraction(0)
-    ratios = np.where(
-        candidates.weights > 0, candidates.human / np.maximum(candidates.weights, 1), 0.0
-    )
-    order = np.lexsort((-candidates.sizes, -ratios))
-    reached = int(np.searchsorted(np.cumsum(candidates.sizes[order]), at_least, side="left")) + 1
-    mask = np.zeros(len(order), np.bool_)
-    mask[order[:reached]] = True
-    return candidates.take(mask).share
+    if total(costs) <= room:
+        return len(costs)
+    sums = np.cumsum(costs.astype(np.uint64 if room <= UNBOUNDED else np.object_))
+    return int(np.argmax(sums > room))
+
+
+def best_share(
+    candidates: Candidates, *, seed: int, at_least: int, at_most: int | None
+) -> Fraction | None:
+    """Return the best share that a draw of at least this size can have, within one document.
+
+    `draw` finds such a draw when it is asked for that share and size.
+
+    Returns:
+        The share, or None where no draw of that size was found.
+    """
+    room = total(candidates.sizes) if at_most is None else at_most
+    rich = _richest(candidates, seeded_order(candidates.hashes, seed), at_least, room)
+    drawn = candidates.take(rich)
+    return drawn.share if drawn.documents and drawn.size >= at_least else None
+
+
+def _richest(candidates: Candidates, order: Order, at_least: int, room: int) -> Mask:
+    """Return a draw of at least a size with the highest share, within one document.
+
+    A ratio is largest where the numerator minus the ratio times the denominator is (Dinkelbach
+    1967): starting from the share of everything, each round prefers what is best for the share
+    of the round before, until that no longer rises. Floats only order documents here; shares are
+    compared exactly.
+    """
+    best = np.zeros(len(order), np.bool_)
+    share, enough = Fraction(-1), False
+    ratio = float(candidates.take(~best).share)
+    for _ in range(_ROUNDS):
+        gains = candidates.human - ratio * candidates.weights
+        chosen = _filled(candidates.sizes, gains, order, at_least, room)
+        drawn = candidates.take(chosen)
+        now = drawn.size >= at_least
+        if (now, drawn.share) <= (enough, share):
+            break
+        best, share, enough = chosen, drawn.share, now
+        ratio = float(share)
+    return best
+
+
+def _filled(
+    sizes: Amounts, gains: npt.NDArray[np.float64], order: Order, at_least: int, room: int
+) -> Mask:
+    """Return what gains, and of the rest what loses least until the size is reached."""
+    dense = order[_by_density(gains[order], sizes[order])]
+    chosen = _first_fit(dense[gains[dense] > 0], [sizes], [room])
+    size = total(sizes[chosen])
+    if size >= at_least:
+        return chosen
+    rest = dense[(gains[dense] <= 0) & (sizes[dense] > 0) & (sizes[dense] <= room - size)]
+    before = rest[: int(np.count_nonzero(np.cumsum(sizes[rest]) < at_least - size))]
+    filled = _first_fit(before, [sizes], [room - size])
+    closed = size + total(sizes[filled])
+    left = rest[len(before) :]
+    last = left[(sizes[left] >= at_least - closed) & (sizes[left] <= room - closed)]
+    if len(last):
+        filled[last[np.argmax(gains[last])]] = True
+    elif len(left):
+        # What would reach the size leaves the room: smaller ones behind it may not.
+        filled = _first_fit(rest, [sizes], [room - size])
+    return chosen | filled
+
+
+def _by_density(gains: Costs | npt.NDArray[np.float64], sizes: Amounts) -> Order:
+    """Return positions by gain per size, the highest first, equal ones in the order they have."""
+    gains = gains.astype(np.float64)
+    endless = np.where(gains < 0, -np.inf, np.inf)
+    density = np.where(sizes > 0, gains / np.maximum(sizes, 1), endless)
+    return np.argsort(-density, kind="stable")

@@ -81,7 +81,7 @@ class DateInterval:
         return cls(kind, begin, end)
 
     def to_json(self) -> dict[str, str]:
-        """Return the interval as JSON; times are text, because integers would leave JSON's range."""
+        """Return the interval as JSON; times are text: integers would leave JSON's range."""
         return {
             "kind": str(self.kind),
             "not_after": iso_time(self.not_after),
@@ -104,7 +104,8 @@ class DateInterval:
 
 _DATE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
-    r"(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s?(?P<zone>Z|UTC|[+-]\d{2}:?\d{2})?)?)?)?"
+    r"(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)"
+    r"\s?(?P<zone>Z|UTC|[+-]\d{2}:?\d{2})?)?)?)?"
 )
 
 

@@ -34,9 +34,10 @@ class ReadOptions:
     Attributes:
         format: The format of every file, or None to go by each file's name.
         lines: Text files hold one document per non-blank line, stripped, instead of one per file.
-        text_fields: Paths whose texts, joined by newlines, are the document. Empty: the field `text`,
-            or the only text field there is.
-        split_fields: Instead of `text_fields`: each path gives a document of its own, with that origin.
+        text_fields: Paths whose texts, joined by newlines, are the document. Empty: the field
+            `text`, or the only text field there is.
+        split_fields: Instead of `text_fields`: each path gives a document of its own, with that
+            origin.
         origin_by_field: Instead of `text_fields`: the paths joined by newlines are one document,
             and each part of it has that origin.
         origin_field: The path that says per record what made the text.

@@ -93,12 +93,21 @@ class Layout:
 
     def words_by_origin(self) -> dict[str, int]:
         """Return the words of each origin that occurs."""
+        return self._by_origin([item.standing.words for item in self.plan.inputs])
+
+    def tokens_by_origin(self) -> dict[str, int] | None:
+        """Return the tokens of each origin that occurs, where a tokenizer was given."""
+        counts = [item.standing.tokens for item in self.plan.inputs]
+        known = [count for count in counts if count is not None]
+        return self._by_origin(known) if len(known) == len(counts) else None
+
+    def _by_origin(self, amounts: list[npt.NDArray[np.int64]]) -> dict[str, int]:
         sums: dict[str, int] = {}
-        for item in self.plan.inputs:
-            ranks, words = item.standing.view.ranks[item.rows], item.standing.words[item.rows]
+        for item, amount in zip(self.plan.inputs, amounts, strict=True):
+            ranks, drawn = item.standing.view.ranks[item.rows], amount[item.rows]
             for rank in np.unique(ranks):
                 name = str(ORIGINS_BY_CAUTION[rank])
-                sums[name] = sums.get(name, 0) + int(words[ranks == rank].sum())
+                sums[name] = sums.get(name, 0) + int(drawn[ranks == rank].sum())
         return sums
 
     def provenance(self, group: Group) -> pa.RecordBatch:

@@ -67,6 +67,12 @@ class PlannedInput:
         return int(self.standing.words[self.rows].sum())
 
     @property
+    def tokens(self) -> int | None:
+        """Return their tokens, where a tokenizer was given."""
+        counts = self.standing.tokens
+        return None if counts is None else int(counts[self.rows].sum())
+
+    @property
     def human_bytes(self) -> int:
         """Return how many of their bytes count as human by declaration."""
         return int(self.standing.view.human_bytes[self.rows].sum())
@@ -103,6 +109,7 @@ class Plan:
         human: The declared share of what is drawn, exactly.
         log_size: The state of the catalogue it was made at.
         shortfall: None when the recipe can be kept; otherwise what could be reached.
+        tokenizer: SHA-256 of the tokenizer that tokens were counted with, or None.
     """
 
     recipe: Recipe
@@ -111,6 +118,7 @@ class Plan:
     human: HumanFraction
     log_size: int
     shortfall: Shortfall | None
+    tokenizer: str | None = None
 
     @property
     def documents(self) -> int:
@@ -126,6 +134,12 @@ class Plan:
     def words(self) -> int:
         """Return their words."""
         return sum(item.words for item in self.inputs)
+
+    @property
+    def tokens(self) -> int | None:
+        """Return their tokens, where a tokenizer was given."""
+        counts = [item.tokens for item in self.inputs]
+        return None if self.tokenizer is None else sum(count or 0 for count in counts)
 
     @property
     def duplicates(self) -> int:
@@ -152,6 +166,7 @@ class Plan:
                     for item in self.inputs
                 ],
                 "recipe": self.recipe.digest,
+                "tokenizer": self.tokenizer,
                 "type": PLAN_TYPE,
             }
         )
@@ -168,21 +183,26 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Why a recipe cannot be kept, and what could be reached.
+    """Why a recipe cannot be kept, and what could be reached, within one document.
 
     Attributes:
         asked_size: The least size asked for, or None.
         asked_share: The share asked for, or None.
+        at_most: The size not to exceed, or None.
         best_size: The most that can be drawn at that share.
-        best_share: The best share that a draw of that size can have, or of any document at all.
+        best_share: The best share that a draw of that size can have, or of any document at all;
+            None where no draw has that size, whatever its share.
+        supply: The size of all candidates.
         unit: The unit of the sizes.
         of: The unit of the share.
     """
 
     asked_size: int | None
     asked_share: Fraction | None
+    at_most: int | None
     best_size: int
-    best_share: Fraction
+    best_share: Fraction | None
+    supply: int
     unit: Unit
     of: Unit
 
@@ -190,6 +210,9 @@ class Shortfall:
     def sentence(self) -> str:
         """Return the refusal."""
         size = f"{self.asked_size:,} {self.unit}" if self.asked_size else "anything"
+        if self.at_most is not None:
+            within = f"{self.at_most:,}" + ("" if self.asked_size else f" {self.unit}")
+            size += f" and at most {within}" if self.asked_size else f" of at most {within}"
         share = (
             "" if self.asked_share is None else f" with at least {_percent(self.asked_share)} human"
         )
@@ -198,11 +221,24 @@ class Shortfall:
     @property
     def hint(self) -> str:
         """Return what would make it possible."""
-        if self.asked_share is None:
-            return f"they hold {self.best_size:,} {self.unit}; ask for less, or add sources"
+        if self.best_share is None or self.asked_share is None:
+            return self._more()
+        size = "that size" if self.asked_size else "any size"
         return (
-            f"at that share they give {self.best_size:,} {self.unit}; at that size the best share "
-            f"of {self.of} is {_percent(self.best_share)}; lower one of them, or add human documents"
+            f"at that share they give {self.best_size:,} {self.unit}; at {size} the best share "
+            f"of {self.of} is {_percent(self.best_share)}; lower one of them, or add human "
+            "documents"
+        )
+
+    def _more(self) -> str:
+        """Return what to do when no share would help."""
+        if not self.supply:
+            return "no document passes the filters; widen them, or add sources"
+        if self.supply < (self.asked_size or 0):
+            return f"they hold {self.supply:,} {self.unit}; ask for less, or add sources"
+        return (
+            f"they hold {self.supply:,} {self.unit}, but whole documents do not add up to that; "
+            "ask for a wider range of sizes"
         )
 
 
@@ -226,6 +262,8 @@ def to_json(made: Plan) -> dict[str, Any]:
         "documents": made.documents,
         "bytes": made.bytes,
         "words": made.words,
+        "tokens": made.tokens,
+        "tokenizer": made.tokenizer,
         "human_fraction": human.to_json(),
         "inputs": [
             {
@@ -235,6 +273,7 @@ def to_json(made: Plan) -> dict[str, Any]:
                 "documents": item.documents,
                 "bytes": item.bytes,
                 "words": item.words,
+                "tokens": item.tokens,
                 "human_bytes": item.human_bytes,
                 "candidates": item.candidates,
                 "contested": item.contested,
@@ -254,7 +293,9 @@ def to_json(made: Plan) -> dict[str, Any]:
             "message": made.shortfall.sentence,
             "hint": made.shortfall.hint,
             "best_size": made.shortfall.best_size,
-            "best_share": str(made.shortfall.best_share),
+            "best_share": None
+            if made.shortfall.best_share is None
+            else str(made.shortfall.best_share),
         },
     }
 

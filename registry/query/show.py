@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from registry import ledger
 from registry.blobs import Store
-from registry.core.certificate import NOT_ASSESSED, HumanFraction
+from registry.core.certificate import HumanFraction
 from registry.core.claim import ClaimKind, Property
 from registry.core.dataset import Assessment, DatasetRef, Origin
 from registry.core.evidence import DateInterval, iso_time, to_micros

@@ -34,6 +34,7 @@ from registry.core.dataset import Origin
 from registry.core.evidence import DateInterval, DateKind
 from registry.db.models import Claim, DatasetVersion, Location
 from registry.documents import Hashes
+from registry.errors import ConflictError
 from registry.query import catalogue
 
 NEVER: Final = np.iinfo(np.int64).max
@@ -81,6 +82,7 @@ class Standing:
         languages: Likewise.
         not_before: Microseconds since 1970 UTC, or `EVER`.
         not_after: The text existed by then: microseconds since 1970 UTC, or `NEVER`.
+        tokens: Token counts, where a tokenizer was given.
     """
 
     version: DatasetVersion
@@ -94,6 +96,7 @@ class Standing:
     languages: Labels
     not_before: Amounts
     not_after: Amounts
+    tokens: Amounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +240,20 @@ def _voice(store: Store, table: _Table, claim: Claim) -> OriginVoice:
         return uniform(Origin(said), mask) if said else uniform(Origin.UNKNOWN, mask & False)
     if claim.location_id == table.location.id:
         return table.voice()
-    assert claim.location is not None
-    other = _Table(store, claim.location)
+    other = _Table(store, _place(claim))
     voice = other.voice()
     reduced = _reduce(other.hashes, voice.ranks, granted_bytes(voice, other.bytes))
     at = np.searchsorted(reduced[0], table.hashes)
     return OriginVoice(reduced[1][at], reduced[2][at])
+
+
+def _place(claim: Claim) -> Location:
+    """Return the location whose table holds what a claim says per document."""
+    if claim.location is None:
+        raise ConflictError(
+            f"claim {claim.id} has lost its location", hint="run `firsthand db check`"
+        )
+    return claim.location
 
 
 def _scope(store: Store, table: _Table, claim: Claim) -> Mask:
@@ -339,8 +350,7 @@ def _spoken(
     if claim.location_id == table.location.id:
         source, at = table, None
     else:
-        assert claim.location is not None
-        source = _Table(store, claim.location)
+        source = _Table(store, _place(claim))
         order = np.argsort(source.hashes)
         at = order[np.searchsorted(source.hashes[order], table.hashes)]
     values = source.column(column)
@@ -398,8 +408,7 @@ def _wider(one: DateInterval, two: DateInterval) -> DateInterval:
 def _spoken_dates(store: Store, table: _Table, claim: Claim) -> tuple[Amounts, Amounts]:
     if claim.location_id == table.location.id:
         return table.times("not_before", EVER), table.times("not_after", NEVER)
-    assert claim.location is not None
-    other = _Table(store, claim.location)
+    other = _Table(store, _place(claim))
     order = np.argsort(other.hashes)
     ordered = other.hashes[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

@@ -75,7 +75,7 @@ class TextSource:
     def places(self, version: DatasetVersion) -> Sequence[Location]:
         """Return where a version's texts may be, the vault first."""
         with self._database.read() as session:
-            found = (
+            return (
                 session.execute(
                     sa.select(Location)
                     .where(Location.version_id == version.id)
@@ -84,7 +84,6 @@ class TextSource:
                 .scalars()
                 .all()
             )
-        return found
 
     def read(self, layout: Layout) -> Generator[pa.Array]:
         """Give the texts of each row group, in the layout's order.
@@ -99,7 +98,7 @@ class TextSource:
                     parts = []
                     for piece in group.pieces:
                         if piece.input not in cutters:
-                            drawn = self._drawn(layout.plan.inputs[piece.input])
+                            drawn = self.texts(layout.plan.inputs[piece.input])
                             cutters[piece.input] = _Cutter(drawn, ahead=self._ahead)
                         parts.append(cutters[piece.input].take(piece.end - piece.begin))
                     yield pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
@@ -107,7 +106,7 @@ class TextSource:
             for cutter in cutters.values():
                 cutter.close()
 
-    def _drawn(self, item: PlannedInput) -> Generator[pa.Array]:
+    def texts(self, item: PlannedInput) -> Generator[pa.Array]:
         """Give the texts of an input's drawn rows in order, every one of them checked."""
         stand = item.standing
         places = [place for place in self.places(stand.version) if place.uid not in self._avoid]

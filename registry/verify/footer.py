@@ -67,8 +67,6 @@ class _Thrift:
         return (value >> 1) ^ -(value & 1)
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
-        if depth > _MAX_DEPTH:
-            raise _limit("the Parquet footer is nested too deeply")
         made: dict[int, Any] = {}
         field = 0
         while head := self.take(1)[0]:
@@ -84,6 +82,8 @@ class _Thrift:
         self.values += 1
         if self.values > MAX_VALUES:
             raise _limit(f"the Parquet footer has more than {MAX_VALUES:,} values")
+        if depth > _MAX_DEPTH:
+            raise _limit("the Parquet footer is nested too deeply")
         if kind in (4, 5, 6):
             return self.integer()
         if kind == 8:
@@ -208,10 +208,11 @@ def _count(value: Any) -> int:
 
 
 def _group(value: dict[int, Any], data_end: int) -> RowGroup:
-    return RowGroup(_count(value[3]), tuple(_chunk(item, data_end) for item in value[1]))
+    rows = _count(value[3])
+    return RowGroup(rows, tuple(_chunk(item, rows, data_end) for item in value[1]))
 
 
-def _chunk(value: dict[int, Any], data_end: int) -> Chunk:
+def _chunk(value: dict[int, Any], rows: int, data_end: int) -> Chunk:
     if 1 in value:
         raise unreadable("a column is said to be in another file")
     meta = value[3]
@@ -221,8 +222,9 @@ def _chunk(value: dict[int, Any], data_end: int) -> Chunk:
     start = _count(meta[9])
     if 0 < meta.get(11, 0) < start:
         start = meta[11]
-    size = _count(meta[7])
-    if not 4 <= start <= start + size <= data_end:
+    # Without rows there are no pages to read, and writers put any offset.
+    size = _count(meta[7]) if rows else 0
+    if size and not 4 <= start <= start + size <= data_end:
         raise unreadable("a column lies outside the file")
     stated = meta.get(12, {})
     return Chunk(
