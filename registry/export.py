@@ -15,7 +15,6 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +25,15 @@ from sqlalchemy.orm import Session
 from registry import __version__, intents, ledger, shards
 from registry.blobs import Store, sync_tree
 from registry.core.attest import Signer
-from registry.core.certificate import Certificate, Input, Issuer, ShardStatement, Tokens, sign
+from registry.core.certificate import (
+    Certificate,
+    Input,
+    Issuer,
+    ShardStatement,
+    Tokens,
+    open_envelope,
+    sign,
+)
 from registry.core.dataset import ORIGINS_BY_CAUTION
 from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
@@ -392,30 +399,49 @@ def _existing(database: Database, out: Path, manifest: Manifest) -> Exported | N
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
-        digest = sha256_hex((out / "certificate.json").read_bytes())
+        data = (out / "certificate.json").read_bytes()
         same = (out / "manifest.json").read_bytes() == manifest.to_bytes()
     except OSError:
-        same = False
-    if same:
-        with database.read() as session:
-            known = session.execute(
-                sa.select(Snapshot.id).where(
-                    Snapshot.certificate_digest == digest,
-                    Snapshot.snapshot_root == manifest.root,
-                )
-            ).first()
-        if known is not None:
-            return Exported(
-                out,
-                manifest.root,
-                digest,
-                manifest.total.documents,
-                len(manifest.shards),
-                existed=True,
+        data, same = b"", False
+    digest = sha256_hex(data)
+    with database.read() as session:
+        known = session.execute(
+            sa.select(Snapshot.id).where(
+                Snapshot.certificate_digest == digest,
+                Snapshot.snapshot_root == manifest.root,
             )
+        ).first()
+    if same and known is not None:
+        _check_files(out, data)
+        return Exported(
+            out,
+            manifest.root,
+            digest,
+            manifest.total.documents,
+            len(manifest.shards),
+            existed=True,
+        )
     raise ConflictError(
         f"`{out}` exists and is not this snapshot", hint="choose another `--out`, or remove it"
     )
 
 
-MAX_THREADS: Final = 64
+def _check_files(out: Path, envelope: bytes) -> None:
+    """Compare the shards of a snapshot that is there with its certificate.
+
+    Raises:
+        ConflictError: One is missing or was changed.
+    """
+    statement, _ = open_envelope(envelope, None)
+    for name, digest in Certificate.parse(statement).files.items():
+        try:
+            with (out / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            found = None
+        if found != digest:
+            problem = "was changed" if found else "is missing"
+            raise ConflictError(
+                f"`{out}` is this snapshot, but `{name}` {problem}",
+                hint="remove the folder, then export again, or choose another `--out`",
+            )

@@ -6,6 +6,7 @@ transaction ends, so there are no gaps and no reorderings. Entries are not signe
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,15 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry.core.entry import FOLDED, SALT_SIZE, EntryKind, RowBinding, leaf, row_digest
+from registry.core.entry import (
+    FOLDED,
+    SALT_SIZE,
+    EntryKind,
+    RowBinding,
+    leaf,
+    parse_leaf,
+    row_digest,
+)
 from registry.core.evidence import iso_time, to_micros
 from registry.db.base import Base
 from registry.db.models import LogEntry, LogSalt, LogState
@@ -110,13 +119,14 @@ def discrepancies(session: Session) -> Iterator[Discrepancy]:
             yield Discrepancy("log_entries", row.position, f"position {expected} is missing")
         expected = row.position + 1
         try:
-            kind, bindings = parse_leaf(row.leaf)
-        except InvalidInputError as error:
+            entry = parse_leaf(row.leaf)
+        except ConflictError as error:
             yield Discrepancy("log_entries", row.position, error.message)
             continue
-        if kind != row.kind:
-            yield Discrepancy("log_entries", row.position, f"says `{row.kind}`, its leaf `{kind}`")
-        for item in bindings:
+        if entry.kind != row.kind:
+            problem = f"says `{row.kind}`, its leaf `{entry.kind}`"
+            yield Discrepancy("log_entries", row.position, problem)
+        for item in entry.rows:
             salt = salts.get((row.position, item.salt_name))
             bound[item.table][item.id] = (item.digest, salt)
     if expected != size(session):
@@ -131,18 +141,50 @@ def _compare(
     columns: tuple[str, ...],
     bound: dict[int, tuple[str, bytes | None]],
 ) -> Iterator[Discrepancy]:
-    shape = Base.metadata.tables[table]
-    picked = sa.select(*(shape.c[name] for name in columns)).order_by(shape.c.id)
-    for row in session.execute(picked.execution_options(yield_per=1000)).mappings():
-        digest, salt = bound.pop(row["id"], (None, None))
+    for id, row in _rows(session, table, columns):
+        digest, salt = bound.pop(id, (None, None))
         if digest is None:
-            yield Discrepancy(table, row["id"], "is in no log entry")
+            yield Discrepancy(table, id, "is in no log entry")
         elif salt is None:
-            yield Discrepancy(table, row["id"], "the salt of its log entry is missing")
-        elif row_digest(table, dict(row), salt) != digest:
-            yield Discrepancy(table, row["id"], "was changed after it was logged")
+            yield Discrepancy(table, id, "the salt of its log entry is missing")
+        elif row is None or row_digest(table, row, salt) != digest:
+            yield Discrepancy(table, id, "was changed after it was logged")
     for missing in sorted(bound):
         yield Discrepancy(table, missing, "is in the log and not in the table")
+
+
+def _rows(
+    session: Session, table: str, columns: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Give each row of a table with its id, ascending; None for one that cannot be read."""
+    shape = Base.metadata.tables[table]
+    # As text: an enumeration would refuse a value that is not one of its own.
+    picked = sa.select(
+        *(
+            sa.type_coerce(shape.c[name], sa.String()).label(name)
+            if isinstance(shape.c[name].type, sa.Enum)
+            else shape.c[name]
+            for name in columns
+        )
+    )
+    last = sa.true()
+    while ids := session.scalars(
+        sa.select(shape.c.id).where(last).order_by(shape.c.id).limit(500)
+    ).all():
+        try:
+            found = _read(session, picked.where(shape.c.id.in_(ids)))
+        except (TypeError, ValueError):
+            found = {}
+            for id in ids:
+                with contextlib.suppress(TypeError, ValueError):
+                    found |= _read(session, picked.where(shape.c.id == id))
+        for id in ids:
+            yield id, found.get(id)
+        last = shape.c.id > ids[-1]
+
+
+def _read(session: Session, picked: sa.Select[Any]) -> dict[int, dict[str, Any]]:
+    return {row["id"]: dict(row) for row in session.execute(picked).mappings().all()}
 
 
 def _check_clock(session: Session, size: int, now: dt.datetime) -> None:
@@ -157,9 +199,13 @@ def _check_clock(session: Session, size: int, now: dt.datetime) -> None:
             f"log entry {size - 1} is missing",
             hint="the database was changed by hand; run `firsthand db check`",
         )
-    time = orjson.loads(last)["time"]
-    if dt.datetime.fromisoformat(time) > now + dt.timedelta(seconds=1):
+    before = parse_leaf(last).time
+    if before > now + dt.timedelta(seconds=1):
         raise ConflictError(
-            f"the clock says {iso_time(to_micros(now))}, the last log entry is of {time}",
+            f"the clock says {_shown(now)}, the last log entry is of {_shown(before)}",
             hint="set the machine's clock; nothing was recorded",
         )
+
+
+def _shown(moment: dt.datetime) -> str:
+    return iso_time(to_micros(moment))

@@ -1,6 +1,6 @@
 """Kill the real command line wherever it touches the disk or the database, and look at the ruins.
 
-    python -m tests.faults FOLDER SCENARIO [--statements] [--every]
+    python -m tests.faults FOLDER SCENARIO [--statements] [--every] [--list]
 
 A fresh process imports everything once, and then forks: one child runs the command and counts the
 points where it could die (before and after each fsync, rename, mkdir, removal, file opened for
@@ -206,7 +206,7 @@ def in_child(work: Callable[[], int], output: Path) -> int:
             os.dup2(file, 1)
             os.dup2(file, 2)
             code = work()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - nothing may escape into the parent's code
             traceback.print_exc()
         finally:
             with contextlib.suppress(BaseException):
@@ -223,11 +223,16 @@ class Place:
     folder: Path
     sources: Path
 
-    def copy(self, name: str) -> Place:
-        """Return an independent copy beside it."""
-        folder = self.folder.with_name(name)
-        shutil.copytree(self.folder, folder)
-        return Place(folder, self.sources)
+    def save(self) -> Path:
+        """Put the folder aside, so that `restore` can bring it back."""
+        saved = self.folder.with_name("saved")
+        shutil.copytree(self.folder, saved)
+        return saved
+
+    def restore(self, saved: Path) -> None:
+        """Bring a folder back under the same path, because the registry knows paths."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(saved, self.folder)
 
     def arguments(self, command: str) -> list[str]:
         """Return a scenario's command as arguments."""
@@ -333,7 +338,7 @@ def prepare(folder: Path, scenario: Scenario) -> Place:
     sources = folder / "sources"
     # In a child, like everything: a process that has started threads does not fork well.
     in_child(lambda: write_sources(sources), folder / "sources.out")
-    place = Place(folder / "base", sources)
+    place = Place(folder / "place", sources)
     place.folder.mkdir()
     for command in ("init --issuer Tests", *scenario.before):
         code, output = place.child(command)
@@ -341,7 +346,10 @@ def prepare(folder: Path, scenario: Scenario) -> Place:
             raise RuntimeError(f"{command}: {output}")
     if scenario.dies_at:
         command, name = scenario.dies_at
-        points = count(place.copy("rehearsal"), command, statements=False)
+        saved = place.save()
+        points = count(place, command, statements=False)
+        place.restore(saved)
+        shutil.rmtree(saved)
         code = die(place, command, points.index(name), statements=False)
         if code != KILLED:
             raise RuntimeError(f"{command} was not killed {name}")
@@ -372,7 +380,9 @@ def die(place: Place, command: str, deadly: int, *, statements: bool) -> int:
     return in_child(lambda: place.run(command, Tripwire(deadly), statements=statements), output)
 
 
-def examine(folder: Path, name: str, *, statements: bool = False, every: bool = False) -> Report:
+def examine(
+    folder: Path, name: str, *, statements: bool = False, every: bool = False, kill: bool = True
+) -> Report:
     """Kill a scenario's command at its points, and report.
 
     Args:
@@ -381,26 +391,26 @@ def examine(folder: Path, name: str, *, statements: bool = False, every: bool = 
         statements: Also before every SQL statement.
         every: Also right after an operation, though nothing is written between that and the
             point before the next one.
+        kill: Do it; otherwise only the points are counted.
     """
     scenario = SCENARIOS[name]
-    base = prepare(folder, scenario)
-    old = base.state()
-    ideal = base.copy("ideal")
-    points = count(ideal, scenario.command, statements=statements)
-    new, intact = ideal.state(), ideal.snapshot()
+    place = prepare(folder, scenario)
+    saved = place.save()
+    old = place.state()
+    points = count(place, scenario.command, statements=statements)
+    new, intact = place.state(), place.snapshot()
     report = Report(points)
-    report.complaints += [f"without a kill: {item}" for item in ideal.leftovers()]
+    report.complaints += [f"without a kill: {item}" for item in place.leftovers()]
     last = len(points) - 1
-    for number, point in enumerate(points):
+    for number, point in enumerate(points if kill else ()):
         if not every and point.startswith("after") and number != last:
             continue
         report.kills += 1
-        place = base.copy(f"kill-{number}")
+        place.restore(saved)
         code = die(place, scenario.command, number, statements=statements)
         found = [] if code == KILLED else [f"ended with {code} instead of being killed"]
         found += look(place, scenario, old, new, intact)
         report.complaints += [f"{point}: {item}" for item in found]
-        shutil.rmtree(place.folder)
     return report
 
 
@@ -436,10 +446,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--statements", action="store_true")
     parser.add_argument("--every", action="store_true")
+    parser.add_argument("--list", action="store_true")
     given = parser.parse_args(arguments)
     configure_mappers()
     report = examine(
-        given.folder.resolve(), given.scenario, statements=given.statements, every=given.every
+        given.folder.resolve(),
+        given.scenario,
+        statements=given.statements,
+        every=given.every,
+        kill=not given.list,
     )
     json.dump(asdict(report), sys.stdout)
 

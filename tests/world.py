@@ -48,7 +48,7 @@ from registry.query.standing import Standing, not_human, standing
 from registry.register import Declaration, Registration
 from registry.settings import HOME_NAME, Settings
 
-START: Final = dt.datetime(2027, 3, 1, 12, tzinfo=dt.UTC)
+START: Final = dt.datetime(2025, 3, 1, 12, tzinfo=dt.UTC)
 
 SIGNER: Final = Signer.parse(
     b"""-----BEGIN PRIVATE KEY-----

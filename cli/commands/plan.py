@@ -88,8 +88,7 @@ def read_recipe(name: str) -> Recipe:
     """Read a recipe from a YAML or JSON file."""
     from pathlib import Path
 
-    import yaml
-
+    from cli.strict_yaml import load
     from registry.core.recipe import parse
     from registry.errors import InvalidInputError, NotFoundError
 
@@ -105,16 +104,7 @@ def read_recipe(name: str) -> Recipe:
         raise InvalidInputError(f"`{name}` cannot be read: {error.strerror}") from error
     if len(data) > MAX_RECIPE:
         raise InvalidInputError(f"`{name}` is larger than 1 MiB", hint="is it really a recipe?")
-    try:
-        value = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise InvalidInputError(
-            f"`{name}`{line} is not YAML: {problem}", hint="check indentation and quotes"
-        ) from error
-    return parse(value, name=name)
+    return parse(load(data, name=name), name=name)
 
 
 def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
@@ -151,8 +141,8 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
 
 
 def _typed(argument: str) -> str:
-    """Return an argument as it would be typed."""
-    return clean(shlex.quote(argument))
+    """Return a path as it would be typed, also one that looks like an option."""
+    return clean(shlex.quote(f"./{argument}" if argument.startswith("-") else argument))
 
 
 def _table(made: Plan) -> list[str]:

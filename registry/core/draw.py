@@ -249,10 +249,10 @@ def _first_fit(order: Order, costs: list[Costs], rooms: list[int]) -> Mask:
 
 
 def _prefix(costs: Costs, room: int) -> int:
-    """Return how many costs from the first on fit into a room that each of them fits into.
+    """Return how many costs from the first on fit into a room.
 
-    The first sum beyond the room is at most twice as large, so it is right in 64 bits without a
-    sign, and what may overflow behind it is not looked at.
+    Room and cost have 63 bits each, so the first sum beyond the room is right in 64 bits without
+    a sign, and what may overflow behind it is not looked at.
     """
     if total(costs) <= room:
         return len(costs)
@@ -309,7 +309,7 @@ def _filled(
     if size >= at_least:
         return chosen
     rest = dense[(gains[dense] <= 0) & (sizes[dense] > 0) & (sizes[dense] <= room - size)]
-    before = rest[: int(np.count_nonzero(np.cumsum(sizes[rest]) < at_least - size))]
+    before = rest[: _prefix(sizes[rest], at_least - size - 1)]
     filled = _first_fit(before, [sizes], [room - size])
     closed = size + total(sizes[filled])
     left = rest[len(before) :]

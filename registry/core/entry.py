@@ -8,6 +8,7 @@ says and the log does not is an error. Entries carry no position of their own.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from registry.core.digest import ROW_PREFIX, canonical, commitment
 from registry.core.evidence import iso_time, to_micros
-from registry.errors import InvalidInputError
+from registry.errors import ConflictError, InvalidInputError
 
 FOLD: Final = 1
 """The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
@@ -86,6 +87,21 @@ class RowBinding:
         return {"digest": self.digest, "id": self.id, "table": self.table}
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a leaf says of itself.
+
+    Attributes:
+        kind: What happened, as written; a newer release may know more kinds.
+        time: When.
+        rows: The rows written with it.
+    """
+
+    kind: str
+    time: dt.datetime
+    rows: tuple[RowBinding, ...]
+
+
 def row_digest(table: str, row: Mapping[str, Any], salt: bytes) -> str:
     """Return the salted commitment to the folded columns of a row."""
     values = {name: _plain(row[name]) for name in FOLDED[table]}
@@ -132,3 +148,28 @@ def leaf(
             hint="register fewer things at once",
         )
     return data
+
+
+def parse_leaf(data: bytes) -> Entry:
+    """Read back what `leaf` wrote.
+
+    Raises:
+        ConflictError: These are not the bytes of an entry.
+    """
+    try:
+        value = json.loads(data)
+        rows = tuple(
+            RowBinding(str(row["table"]), int(row["id"]), str(row["digest"]))
+            for row in value["rows"]
+        )
+        made = Entry(str(value["kind"]), dt.datetime.fromisoformat(value["time"]), rows)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConflictError(
+            "a leaf of the log cannot be read", hint="the database was changed by hand"
+        ) from error
+    unknown = {row.table for row in rows} - FOLDED.keys()
+    if unknown or made.time.tzinfo is None:
+        raise ConflictError(
+            "a leaf of the log is not one of ours", hint="the database was changed by hand"
+        )
+    return made

@@ -125,7 +125,10 @@ def instant_range(text: str) -> tuple[int, int]:
             hint="write 2021, 2021-05, 2021-05-17 or 2021-05-17T10:00:00Z",
         )
     try:
-        return _range(match)
+        begin, end = _range(match)
+        if begin < FIRST or end > LAST:
+            raise ValueError("it lies, in some time zone, outside the years 0001 to 9999")
+        return begin, end
     except (ValueError, OverflowError) as error:
         raise InvalidInputError(
             f"`{text[:40]}` is not a date: {error}",
@@ -153,6 +156,10 @@ def _range(match: re.Match[str]) -> tuple[int, int]:
     return _day_start(first), _day_start(last) + _DAY - 1
 
 
+FIRST: Final = (dt.datetime.min.replace(tzinfo=dt.UTC) - EPOCH) // _MICROSECOND
+"""The first instant that can be written as a date, in microseconds since 1970 UTC."""
+LAST: Final = (dt.datetime.max.replace(tzinfo=dt.UTC) - EPOCH) // _MICROSECOND
+"""The last one."""
 _DAY: Final = 86_400_000_000
 _ZONE_SLACK: Final = 14 * 3_600_000_000
 

@@ -48,7 +48,11 @@ def _date(value: Any) -> str:
     return str(value)
 
 
-_SIZE = re.compile(r"(\d[\d_,]*)(?:\.(\d+))?\s*([kKMGT]?)(i?)(B?)")
+_WHOLE = re.compile(r"0|[1-9][0-9_]{0,40}")
+_SIZE = re.compile(
+    r"(0|[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9_]{0,40})(?:\.([0-9]{1,40}))?\s*([kKMGT]?)(i?)(B?)"
+)
+_SHARE = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?\s*%?")
 _POWERS: Final = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -62,10 +66,23 @@ def _amount(value: Any) -> int:
     whole, fraction, prefix, binary, _ = match.groups()
     scale = (1024 if binary else 1000) ** _POWERS[prefix]
     digits = Fraction(f"{re.sub('[_,]', '', whole)}.{fraction or 0}")
+    if scale == 1 and digits.denominator != 1:
+        raise ValueError("expected a whole number, or one with a unit such as `2 MB`")
     amount = int(digits * scale)
     if not 0 < amount <= MAX_INT:
         raise ValueError(f"expected a number from 1 to {MAX_INT:,}")
     return amount
+
+
+def _count(value: Any) -> int:
+    """Read `20` or `10_000`; what YAML readers disagree about, such as `010`, is refused."""
+    plain = isinstance(value, str) and _WHOLE.fullmatch(value.strip())
+    if isinstance(value, bool) or not (plain or isinstance(value, int)):
+        raise ValueError(f"expected a whole number from 0 to {MAX_INT:,}, such as 20 or 10_000")
+    count = int(value)
+    if not 0 <= count <= MAX_INT:
+        raise ValueError(f"expected a whole number from 0 to {MAX_INT:,}")
+    return count
 
 
 def _share(value: Any) -> str:
@@ -73,7 +90,7 @@ def _share(value: Any) -> str:
     text = str(value).strip()
     percent = text.endswith("%")
     try:
-        if isinstance(value, bool) or not re.fullmatch(r"\d+(\.\d+)?\s*%?", text):
+        if isinstance(value, bool) or not _SHARE.fullmatch(text):
             raise ValueError
         share = Fraction(text.rstrip("% ")) / (100 if percent else 1)
     except ValueError as error:
@@ -91,6 +108,7 @@ Ref = Annotated[str, BeforeValidator(_ref)]
 Date = Annotated[str, BeforeValidator(_date)]
 Amount = Annotated[int, BeforeValidator(_amount)]
 Share = Annotated[str, BeforeValidator(_share)]
+Count = Annotated[int, BeforeValidator(_count), Field(ge=0, le=MAX_INT)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -101,8 +119,14 @@ class _Part(BaseModel):
 class Words(_Part):
     """How many words a document may have."""
 
-    at_least: Annotated[int, Field(ge=0)] = 0
-    at_most: Annotated[int, Field(ge=0)] | None = None
+    at_least: Count = 0
+    at_most: Count | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError("`at_least` is more than `at_most`")
+        return self
 
 
 class Filters(_Part):
@@ -144,7 +168,13 @@ class Size(_Part):
     @model_validator(mode="before")
     @classmethod
     def _plain_number(cls, value: Any) -> Any:
-        if isinstance(value, dict | Size):
+        if isinstance(value, Size):
+            return value
+        if isinstance(value, dict):
+            unit = value.get("unit", "bytes")
+            for key in ("at_most", "at_least"):
+                if unit != "bytes" and str(value.get(key)).rstrip().endswith("B"):
+                    raise ValueError(f"`{key}` is in bytes, and `unit` says {unit}")
             return value
         amount = _amount(value)
         return {"at_most": amount, "at_least": -(-amount * 99 // 100)}
@@ -202,7 +232,7 @@ class Recipe(_Part):
     where: Filters = Filters()
     size: Size = Size()
     human: Human | None = None
-    seed: Annotated[int, Field(ge=0, le=MAX_INT)] = 0
+    seed: Count = 0
 
     @model_validator(mode="before")
     @classmethod

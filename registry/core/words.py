@@ -25,7 +25,7 @@ _OWN: Final = 2
 
 # A few buffers for a chunk stay in a core's cache. Bits take an eighth of the space, so that they
 # are handled by the block: NumPy's cost per call would show otherwise.
-_CHUNK_BYTES: Final = 1 << 18
+_CHUNK_BYTES: Final = 1 << 19
 _BLOCK_BYTES: Final = 1 << 20
 
 # The lead bytes E5 to E9 open U+5000 to U+9FFF, which are all Han: most of a Chinese text needs no

@@ -59,8 +59,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session that commits at the end, or leaves no trace when something is raised."""
+        """Give a session that commits at the end, or leaves no trace when something is raised.
+
+        It is alone from its first line on: a clock that is read inside is not behind the entries
+        of those it had to wait for.
+        """
         with _translated(self.url), self._writers() as session, session.begin():
+            session.connection()  # sessions begin when they first need to; this one begins now
             yield session
 
     def revision(self) -> str | None:

@@ -6,6 +6,7 @@ The card is for people and is not covered by the certificate; it says so.
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from registry.core.certificate import NOT_PROVEN, Certificate
 
@@ -70,6 +71,12 @@ def card(certificate: Certificate) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that cannot leave its table cell."""
+    """Return text as it is: no character of it leaves its cell, makes a link or formats."""
     safe = "".join(c if c.isprintable() else " " for c in text)
-    return safe.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    for character in _MARKUP:
+        safe = safe.replace(character, f"\\{character}")
+    return safe.replace("://", ":\\//")
+
+
+_MARKUP: Final = "\\`*_~[]<>|&"
+"""Characters with a meaning inside a line of Markdown, the escape itself first."""

@@ -31,6 +31,7 @@ from registry.core.claim import (
     uniform,
 )
 from registry.core.dataset import Origin
+from registry.core.digest import SELECTION_PREFIX, sha256_hex
 from registry.core.evidence import DateInterval, DateKind
 from registry.db.models import Claim, DatasetVersion, Location
 from registry.documents import Hashes
@@ -260,8 +261,14 @@ def _scope(store: Store, table: _Table, claim: Claim) -> Mask:
     """Return the rows that a claim is about."""
     if claim.selection is None:
         return np.ones(len(table.hashes), np.bool_)
-    chosen = documents.as_hashes(store.selection(claim.selection.digest))
-    return member(table.hashes, chosen)
+    digest = claim.selection.digest
+    raw = store.selection(digest)
+    if sha256_hex(SELECTION_PREFIX + raw) != digest:
+        raise ConflictError(
+            f"the stored selection `{digest[:16]}…` was changed after it was claimed",
+            hint="restore the storage folder from a backup",
+        )
+    return member(table.hashes, documents.as_hashes(raw))
 
 
 def member(hashes: Hashes, ordered: Hashes) -> Mask:
@@ -374,12 +381,12 @@ def _dates(store: Store, table: _Table, claims: Sequence[Claim]) -> tuple[Amount
     """Return the bracket of each document.
 
     All kinds of dates bound existence from above, so the earliest kind counts; claims of one kind
-    contradict each other, so the latest of them counts.
+    contradict each other, so the latest of them counts. What the data says per document of a kind
+    is not undercut by what is said of that kind for all documents.
     """
     intervals: dict[DateKind, DateInterval] = {}
-    begin = np.full(len(table.hashes), EVER, np.int64)
-    end = np.full(len(table.hashes), NEVER, np.int64)
     own: tuple[Amounts, Amounts] | None = None
+    kinds: set[DateKind] = set()
     for claim in _of(claims, Property.DATE):
         if claim.location_id is None:
             said = DateInterval.from_json(claim.value)
@@ -388,13 +395,31 @@ def _dates(store: Store, table: _Table, claims: Sequence[Claim]) -> tuple[Amount
         else:
             spoken = _spoken_dates(store, table, claim)
             own = spoken if own is None else _later(own, spoken)
-    if intervals:
-        best = min(intervals.values(), key=lambda item: item.not_after)
-        begin[:], end[:] = best.not_before, best.not_after
-    if own is not None:
-        earlier = own[1] < end
-        begin, end = np.where(earlier, own[0], begin), np.where(earlier, own[1], end)
-    return begin, end
+            kinds |= {DateKind(kind) for kind in claim.value["kinds"]}
+    whole = _bracket(table, min(intervals.values(), key=_end, default=None))
+    if own is None:
+        return whole
+    same = [item for kind, item in intervals.items() if kind in kinds]
+    other = [item for kind, item in intervals.items() if kind not in kinds]
+    dated = own[1] != NEVER
+    for item in same:
+        own = _later(own, _bracket(table, item))
+    begin, end = _bracket(table, min(other, key=_end, default=None))
+    earlier = own[1] < end
+    begin, end = np.where(earlier, own[0], begin), np.where(earlier, own[1], end)
+    return np.where(dated, begin, whole[0]), np.where(dated, end, whole[1])
+
+
+def _end(interval: DateInterval) -> int:
+    return interval.not_after
+
+
+def _bracket(table: _Table, interval: DateInterval | None) -> tuple[Amounts, Amounts]:
+    """Return one interval, or none, for each document."""
+    begin = EVER if interval is None else interval.not_before
+    end = NEVER if interval is None else interval.not_after
+    rows = len(table.hashes)
+    return np.full(rows, begin, np.int64), np.full(rows, end, np.int64)
 
 
 def _wider(one: DateInterval, two: DateInterval) -> DateInterval:
@@ -411,6 +436,8 @@ def _spoken_dates(store: Store, table: _Table, claim: Claim) -> tuple[Amounts, A
     other = _Table(store, _place(claim))
     order = np.argsort(other.hashes)
     ordered = other.hashes[order]
+    if not len(ordered):
+        return _bracket(table, None)
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     begins = np.minimum.reduceat(other.times("not_before", EVER)[order], starts)
     ends = np.maximum.reduceat(other.times("not_after", NEVER)[order], starts)

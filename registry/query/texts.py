@@ -146,7 +146,9 @@ class TextSource:
                     break
                 local = picked - begin
                 texts = batch.column("text").take(pa.array(local))
-                self._check(item, place, texts, expected[picked], batch, local)
+                self._check(
+                    item, place, texts, expected[picked], batch=batch, begin=begin, local=local
+                )
                 yield texts
             begin, at = end, upto
             if at == len(rows):
@@ -164,19 +166,23 @@ class TextSource:
         place: Location,
         texts: pa.Array,
         expected: Hashes,
+        *,
         batch: pa.RecordBatch,
+        begin: int,
         local: npt.NDArray[np.int64],
     ) -> None:
+        """Compare texts, taken from the given rows of a batch, with what was registered."""
         found = hash_texts(texts)
         if found == expected.tobytes():
             return
         wrong = int(np.flatnonzero(as_hashes(found) != expected)[0])
-        where = f"the kept texts of `{item.ref.short}`, row {int(item.rows[0]) + wrong}"
-        if not place.kept:
-            row = int(local[wrong])
+        row = int(local[wrong])
+        if place.kept:
+            where = f"document {begin + row + 1} of the kept texts of `{item.ref.short}`"
+        else:
             file = place.files[batch.column("file")[row].as_py()]["name"]
-            record = batch.column("record")[row].as_py()
-            where = f"`{Path(place.base) / file}`, record {record}"
+            record = batch.column("record")[row].as_py() + 1
+            where = f"record {record} of `{Path(place.base) / file}`"
         raise SourceFailedError(
             f"{where}: the text is not the one that was registered as `{item.ref.short}`",
             item.standing.version,

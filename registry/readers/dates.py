@@ -92,7 +92,9 @@ def _of_timestamps(
     scale = 1000 if unit == "ms" else 1
     if unit == "ns":
         ticks = ticks // 1000
-    outside = (ticks < -(-_EARLIEST // scale)) | (ticks > _LATEST // scale)
+    slack = _ZONE_SLACK if column.type.tz is None else 0
+    first, last = _EARLIEST + slack, _LATEST - slack
+    outside = known & ((ticks < -(-first // scale)) | (ticks > last // scale))
     if outside.any():
         index = int(np.argmax(outside))
         raise InvalidInputError(
@@ -102,5 +104,4 @@ def _of_timestamps(
         )
     begin = ticks * scale
     end = begin + (scale - 1)
-    slack = _ZONE_SLACK if column.type.tz is None else 0
     return begin - slack, end + slack, known

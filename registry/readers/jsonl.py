@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -51,7 +53,8 @@ def records(file: SourceFile, options: ReadOptions) -> Iterator[Records]:
     no_lines(file, options)
     texts = chosen_texts(options)
     columns: _Columns | None = None
-    for first, block, numbers in _blocks(file):
+    twice = _Twice(file, options.origin_field) if options.origin_field else None
+    for first, block, numbers in _blocks(file, twice):
         if columns is None:
             if not texts:
                 texts = default_text(file, options, *_fields_of(block))
@@ -61,7 +64,9 @@ def records(file: SourceFile, options: ReadOptions) -> Iterator[Records]:
         columns.check_found()
 
 
-def _blocks(file: SourceFile) -> Iterator[tuple[int, list[_Record], list[int]]]:
+def _blocks(
+    file: SourceFile, twice: _Twice | None
+) -> Iterator[tuple[int, list[_Record], list[int]]]:
     """Parse lines; yield the position of the first record, the records, and their lines."""
     block: list[_Record] = []
     numbers: list[int] = []
@@ -79,6 +84,8 @@ def _blocks(file: SourceFile) -> Iterator[tuple[int, list[_Record], list[int]]]:
                 f"`{file}:{line.number}` is {_kind(record)}, not an object",
                 hint='each line must be one JSON object, as in {"text": "…"}',
             )
+        if twice is not None:
+            twice.check(line)
         block.append(record)
         numbers.append(line.number)
         size += len(content)
@@ -88,6 +95,53 @@ def _blocks(file: SourceFile) -> Iterator[tuple[int, list[_Record], list[int]]]:
             block, numbers, size = [], [], 0
     if block:
         yield first, block, numbers
+
+
+class _Twice:
+    """Refuses a record in which a key on the way to the origin stands twice.
+
+    Parsers keep the last of equal keys and say nothing, and so a label could be replaced unseen.
+    """
+
+    def __init__(self, file: SourceFile, path: str) -> None:
+        self._file = file
+        steps = path.split(".")
+        starts = range(len(steps))
+        # A step of a path may itself have dots.
+        self._names = {".".join(steps[a:b]) for a in starts for b in range(a + 1, len(steps) + 1)}
+        self._written = [orjson.dumps(name) for name in self._names]
+        # The other ways to write the characters of such a key.
+        escapes = rb"\\u00[0-7]|\\/" if path.isascii() else rb"\\u|\\/"
+        self._escape = re.compile(escapes)
+
+    def check(self, line: Line) -> None:
+        """Look for the keys, and parse the line again only if one seems to be there twice."""
+        content = line.content
+        twice = any(content.count(key) > 1 for key in self._written)
+        if not twice and (b"\\" not in content or not self._escape.search(content)):
+            return
+        try:
+            json.loads(
+                content.decode(), object_pairs_hook=self._pairs, parse_int=str, parse_float=str
+            )
+        except _TwiceError as error:
+            raise InvalidInputError(
+                f"`{self._file}:{line.number}` has the key `{error}` twice in one object",
+                hint="keep one: which of them says what made the text cannot be known",
+            ) from error
+        except RecursionError as error:
+            raise InvalidInputError(
+                f"`{self._file}:{line.number}` is nested too deeply", hint="flatten the record"
+            ) from error
+
+    def _pairs(self, pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs if name in self._names]
+        if len(set(names)) != len(names):
+            raise _TwiceError(next(name for name in names if names.count(name) > 1))
+
+
+class _TwiceError(Exception):
+    """A key stands twice; never leaves this module."""
 
 
 class _Columns:

@@ -128,10 +128,6 @@ def test_the_best_share_can_be_drawn_and_is_within_one_document_of_the_best(
     again = drawn(pool, seed=seed, share=best, at_most=room, at_least=least)
     assert again.size >= least
     assert again.share >= best
-    for found in everything(pool):
-        if found.size >= least:
-            # Without its best document no draw is better: that one may not have fitted.
-            assert best >= 0
     reachable = [found.share for found in everything(pool) if least <= found.size <= room]
     assert best <= max(reachable)
 
@@ -222,7 +218,8 @@ def test_another_seed_draws_other_documents_and_the_same_seed_the_same() -> None
 
 def test_every_document_is_drawn_about_equally_often() -> None:
     pool = in_bytes([(1, 1)] * 50)
-    times = sum(draw(pool, seed=seed, share=None, at_most=10).astype(int) for seed in range(1000))
+    masks = [draw(pool, seed=seed, share=None, at_most=10) for seed in range(1000)]
+    times = np.stack(masks).sum(axis=0)
     assert times.min() > 140
     assert times.max() < 260
 

@@ -164,3 +164,55 @@ def test_a_sparse_field_in_a_large_file_is_no_error(tmp_path: Path) -> None:
     found = rows(written(tmp_path / "a.jsonl", many), generator_field="model")
     assert len(found) == 20_001
     assert found[-1]["generator"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("path", "record"),
+    [
+        ("label", '{"text": "x", "label": "ai", "label": "human"}'),
+        ("label", '{"label": "ai", "text": "x", "l\\u0061bel": "human"}'),
+        ("label", '{"\\u006C\\u0061bel": "ai", "text": "x", "l\\u0061bel": "human"}'),
+        ("a/b", '{"a/b": "ai", "text": "x", "a\\/b": "human"}'),
+        ("étiquette", '{"étiquette": "ai", "text": "x", "\\u00e9tiquette": "human"}'),
+        ("标签", '{"标签": "ai", "text": "x", "\\u6807\\u7b7e": "human"}'),
+        ("meta.label", '{"text": "x", "meta": {"label": "ai", "label": "human"}}'),
+        ("meta.label", '{"text": "x", "meta": {"label": "ai"}, "meta": {"label": "human"}}'),
+        ("meta.label", '{"text": "x", "meta.label": "ai", "meta.label": "human"}'),
+        ("a.b.c", '{"text": "x", "a.b": {"c": "ai"}, "a.b": {"c": "human"}}'),
+        ("a.b.c", '{"text": "x", "a": {"b.c": "ai", "b.c": "human"}}'),
+    ],
+)
+def test_two_labels_under_one_key_are_refused(tmp_path: Path, path: str, record: str) -> None:
+    """Parsers keep the last of them and say nothing: an `ai` would be a `human`."""
+    good = orjson.dumps({"text": "y"} | orjson.loads(record)).decode()
+    file = written(tmp_path / "a.jsonl", f"{good}\n\n{record}\n")
+    with pytest.raises(InvalidInputError) as caught:
+        rows(file, origin_field=path)
+    assert f"`{file}:3` has the key `" in caught.value.message
+    assert "twice in one object" in caught.value.message
+
+
+def test_a_label_key_that_stands_in_several_places_is_not_doubled(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "a.jsonl",
+        '{"text": "the \\"label\\" and \\"label\\"", "label": "ai", "meta": {"label": "human"}}\n'
+        '{"text": "label", "label": "ai", "name": "label", "n": 1' + "0" * 300 + "}\n"
+        '{"text": "caf\\u00e9 \\u0041\\/", "label": "human", "a": 1, "a": 2}\n',
+    )
+    assert [row["origin"] for row in rows(file, origin_field="label")] == ["ai", "ai", "human"]
+
+
+@pytest.mark.parametrize("label", [" human", "Human", "HUMAN", "humanoid", "human\u200b", "0", "1"])
+def test_only_the_word_itself_is_human(tmp_path: Path, label: str) -> None:
+    file = jsonl(tmp_path / "a.jsonl", {"text": "x", "label": label})
+    with pytest.raises(InvalidInputError) as caught:
+        rows(file, origin_field="label")
+    assert "that is no origin" in caught.value.message
+
+
+@pytest.mark.parametrize("label", [None, "", " ", "\t\n"])
+def test_a_label_that_says_nothing_is_unknown(tmp_path: Path, label: str | None) -> None:
+    records = {"text": "x", "label": label}, {"text": "y"}, {"text": "z", "label": "human"}
+    file = jsonl(tmp_path / "a.jsonl", *records)
+    found = [row["origin"] for row in rows(file, origin_field="label")]
+    assert found == ["unknown", "unknown", "human"]

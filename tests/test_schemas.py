@@ -1,0 +1,476 @@
+"""The contracts of `schemas/`: real documents fit them, changed ones do not, and they say no less
+than the code that reads those documents."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from cli.main import main
+from registry.core.attest import Envelope, Statement
+from registry.core.certificate import Certificate, ShardStatement, Tokens
+from registry.core.digest import canonical
+from registry.core.manifest import Manifest
+from registry.core.recipe import Recipe, parse
+from registry.errors import InvalidInputError, VerificationError
+from registry.verify.content import ShardReader
+from tests import snapshots
+from tests.conftest import REPOSITORY
+
+SCHEMAS: Final = REPOSITORY / "schemas"
+NAMES: Final = sorted(path.stem for path in SCHEMAS.glob("*.json"))
+FREE: Final = {"value", "options"}
+"""Objects whose keys depend on what they are about; the schemas leave them open."""
+MAPS: Final = {"origins", "words", "by_origin", "builder"}
+"""Objects with a key per origin, or per program."""
+
+
+def schema(name: str) -> dict[str, Any]:
+    made = json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))
+    assert isinstance(made, dict)
+    return made
+
+
+def fits(name: str, document: Any) -> bool:
+    return bool(Draft202012Validator(schema(name)).is_valid(document))
+
+
+def complaints(name: str, document: Any) -> list[str]:
+    errors = Draft202012Validator(schema(name)).iter_errors(document)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+def test_schemas_are_schemas_and_allow_no_unknown_keys() -> None:
+    for name in NAMES:
+        made = schema(name)
+        Draft202012Validator.check_schema(made)
+        assert made["$id"] == f"https://firsthand.dev/schemas/v0/{name}.json"
+        assert made["title"]
+        for place, item in objects(made):
+            if "properties" in item:
+                assert item.get("additionalProperties") is False, f"{name}: {place}"
+
+
+def objects(value: Any, place: str = "$") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every object inside a JSON value with its place."""
+    if isinstance(value, dict):
+        yield place, value
+        for key, item in value.items():
+            yield from objects(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from objects(item, f"{place}[{index}]")
+
+
+@dataclass
+class Outputs:
+    """What the commands printed with `--json`, by the name of the schema."""
+
+    folder: Path
+    documents: dict[str, list[Any]] = field(default_factory=dict)
+
+    def run(self, name: str, *arguments: str | Path, code: int = 0) -> Any:
+        printed = io.StringIO()
+        words = ["--home", str(self.folder / "home"), *map(str, arguments), "--json"]
+        with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+            assert main(words) == code, printed.getvalue()
+        document = json.loads(printed.getvalue())
+        self.documents.setdefault(name, []).append(document)
+        return document
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    """A small story in which every command prints everything it can."""
+    folder = tmp_path_factory.mktemp("outputs")
+    made = Outputs(folder)
+    data = folder / "data"
+    data.mkdir()
+    people = [{"text": f"A person wrote note {n}, slowly."} for n in range(40)]
+    labelled = [
+        {"text": f"Text {n} of some origin.", "by": "human" if n % 2 else "ai", "at": "2021-05"}
+        for n in range(30)
+    ]
+    for name, records in (("people", people), ("labelled", labelled)):
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        (data / f"{name}.jsonl").write_text(lines, "utf-8")
+    few = data / "few.txt"
+    few.write_text("alone\n", "utf-8")
+    (data / "dataset.json").write_text("{}", "utf-8")
+    listed = data / "listed"
+    listed.write_text(f"{snapshots.row(people[0]['text'])['content_hash'].hex()}\n", "utf-8")
+    key = folder / "home" / "issuer.pub"
+    snap = folder / "snap"
+
+    def recipe(name: str, text: str) -> Path:
+        path = folder / name
+        path.write_text(text, "utf-8")
+        return path
+
+    mix = recipe("mix.yaml", "sources: [people, labelled, few]\nhuman: {at_least: 60%}\n")
+    none = recipe("none.yaml", "sources: [labelled]\nsize: 1 GB\nhuman: {at_least: 0.9}\n")
+    empty = recipe("empty.yaml", "sources: [few]\nwhere: {words: {at_least: 9}}\n")
+
+    made.run("init", "init", "--issuer", "ACME Data")
+    made.run("db-upgrade", "db", "upgrade")
+    register: list[str | Path] = [
+        "register",
+        data / "people.jsonl",
+        data / "dataset.json",
+        "--name",
+        "people",
+    ]
+    made.run("register", *register, "--origin", "human", "--license", "MIT", "--keep")
+    made.run("register", *register)
+    made.run("register", *register, "--captured", "2021", "--owner", "us")
+    made.run("register", "register", data / "people.jsonl", "--name", "team/copy")
+    made.run("register", "register", data / "labelled.jsonl", "--name", "labelled",
+             "--origin-field", "by", "--date-field", "published=at", "--source", "https://a.example")  # fmt: skip
+    made.run(
+        "register",
+        "register",
+        few,
+        "--name",
+        "few",
+        "--lines",
+        "--origin",
+        "ai",
+        "--generator",
+        "gpt-4",
+    )
+    made.run("lineage-add", "lineage", "add", "labelled", "--from", "people", "--kind", "copied")
+    made.run(
+        "claim", "claim", "people", "--origin", "assisted", "--reason", "seen", "--where", listed
+    )
+    made.run("plan", "plan", mix)
+    made.run("plan", "plan", none, code=3)
+    made.run("plan", "plan", empty, code=3)
+    made.run("export", "export", mix, "--out", snap)
+    made.run("export", "export", mix, "--out", snap)
+    made.run("dataset-list", "dataset", "list")
+    for name in ("people", "labelled", "team/copy", "few"):
+        made.run("show", "show", name)
+        made.run("history", "history", name)
+    made.run("db-check", "db", "check")
+    verify: list[str | Path] = ["verify", snap, "--key", key]
+    made.run("verification", *verify)
+    made.run("verification", *verify, "--level", "content")
+    made.run("verification", "verify", snap, code=1)
+    shard = snap / "data" / "part-00000.parquet"
+    made.run("verification", "verify", shard, "--key", key)
+    (snap / "data" / "more").write_text("", "utf-8")
+    made.run("verification", *verify, code=3)
+    made.run("error", "show", "nothing", code=1)
+    made.run("error", "export", none, "--out", folder / "no", code=3)
+    made.run("error", "show", code=2)
+    return made
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """The documents of a snapshot: those that are verified."""
+    made = snapshots.write(tmp_path_factory.mktemp("signed") / "snap")
+    tokens = Tokens("0" * 64, {"human": 3, "ai": 4})
+    other = replace(made.certificate, tokens=tokens)
+    envelope = json.loads((made.path / "certificate.json").read_bytes())
+    with made.shards[0].open("rb") as file:
+        footer = ShardReader(file, made.shards[0].stat().st_size).statement
+    assert footer is not None
+    return {
+        "manifest": [json.loads((made.path / "manifest.json").read_bytes())],
+        "envelope": [envelope, json.loads(footer)],
+        "certificate": [
+            json.loads(base64.b64decode(envelope["payload"])),
+            json.loads(other.to_statement().to_bytes()),
+        ],
+        "shard-statement": [json.loads(Envelope.parse(footer).payload)],
+    }
+
+
+def test_every_schema_is_put_to_use(outputs: Outputs, signed: dict[str, list[Any]]) -> None:
+    assert sorted({*outputs.documents, *signed, "recipe"}) == NAMES
+
+
+def test_what_commands_print_is_what_the_schemas_say(outputs: Outputs) -> None:
+    for name, documents in outputs.documents.items():
+        for document in documents:
+            assert complaints(name, document) == [], name
+            assert changed_and_accepted(name, document) == []
+
+
+def test_the_documents_of_a_snapshot_are_what_the_schemas_say(
+    outputs: Outputs, signed: dict[str, list[Any]]
+) -> None:
+    snap = outputs.folder / "snap"
+    exported = json.loads((snap / "certificate.json").read_bytes())
+    signed = signed | {
+        "manifest": [*signed["manifest"], json.loads((snap / "manifest.json").read_bytes())],
+        "certificate": [
+            *signed["certificate"],
+            json.loads(base64.b64decode(exported["payload"])),
+        ],
+    }
+    for name, documents in signed.items():
+        for document in documents:
+            assert complaints(name, document) == [], name
+            assert changed_and_accepted(name, document) == []
+
+
+def changed_and_accepted(name: str, document: Any) -> list[str]:
+    """Return the changes that a schema does not notice: a key less, a key more, another type."""
+    check = Draft202012Validator(schema(name)).is_valid
+    return [place for place, changed in changes(document) if check(changed)]
+
+
+def changes(document: Any) -> Iterator[tuple[str, Any]]:
+    """Give changed copies of a document, each with the place of the change."""
+    for path in paths(document):
+        if set(path) & FREE:
+            continue
+        last = path[-1] if path else ""
+        item = at(document, path)
+        if isinstance(item, dict):
+            for key in item if last not in MAPS else ():
+                if key != "code" or last != "error":
+                    yield f"{path} without {key}", edited(document, path, without=key)
+            yield f"{path} with a key more", edited(document, path, {"odd": None})
+        elif not isinstance(item, list):
+            yield f"{path} as an object", edited(document, path[:-1], {last: {"odd": 1}})
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Give the path of every value inside a JSON value."""
+    yield path
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value[:3])
+    for key, item in items:
+        yield from paths(item, (*path, key))
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        document = document[key]
+    return document
+
+
+def edited(
+    document: Any,
+    path: tuple[Any, ...],
+    others: Mapping[Any, Any] | None = None,
+    *,
+    without: str | None = None,
+) -> Any:
+    """Return a copy in which the object or list at a path has other items, or one less."""
+    made = copy.deepcopy(document)
+    item = at(made, path)
+    for key, value in (others or {}).items():
+        item[key] = value
+    if without is not None:
+        del item[without]
+    return made
+
+
+# Schemas and parsers must agree about the keys: a stranger may rely on either.
+
+
+def parse_manifest(document: Any) -> None:
+    Manifest.parse(document)
+
+
+def parse_certificate(document: Any) -> None:
+    Certificate.parse(Statement.parse(canonical(document)))
+
+
+def parse_shard_statement(document: Any) -> None:
+    ShardStatement.parse(Statement.parse(canonical(document)))
+
+
+def parse_envelope(document: Any) -> None:
+    Envelope.parse(canonical(document))
+
+
+PARSERS: Final[Mapping[str, Callable[[Any], None]]] = {
+    "manifest": parse_manifest,
+    "certificate": parse_certificate,
+    "shard-statement": parse_shard_statement,
+    "envelope": parse_envelope,
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_parsers_refuse_what_the_schemas_refuse(name: str, signed: dict[str, list[Any]]) -> None:
+    for document in signed[name]:
+        for place, changed in changes(document):
+            if fits(name, changed):
+                continue
+            try:
+                PARSERS[name](changed)
+            except VerificationError:
+                continue
+            pytest.fail(f"accepted: {place}")
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_parsers_accept_what_the_schemas_describe(name: str, signed: dict[str, list[Any]]) -> None:
+    """The keys of each object are those of the schema, no more: all of them are in a document."""
+    seen: dict[str, set[str]] = {}
+    for document in signed[name]:
+        for path in paths(document):
+            item = at(document, path)
+            if isinstance(item, dict) and not set(path) & MAPS:
+                place = ".".join("*" if isinstance(key, int) else str(key) for key in path)
+                seen.setdefault(place, set()).update(item)
+    for place, keys in seen.items():
+        assert keys == described(name, place), place
+
+
+def described(name: str, place: str) -> set[str]:
+    """Return the keys that a schema describes at a place, such as `predicate.inputs.*`."""
+    whole = schema(name)
+    item = whole
+    for key in place.split(".") if place else ():
+        item = resolved(whole, item["items"] if key == "*" else item["properties"][key])
+    return set(item["properties"])
+
+
+def resolved(whole: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in item:
+        item = whole["$defs"][item["$ref"].rpartition("/")[2]]
+    for option in item.get("anyOf", ()):
+        if option != {"type": "null"}:
+            return resolved(whole, option)
+    return item
+
+
+# The schema of recipes is made from the model, and widened to what people may write.
+
+_TEXT_OF_SHARE: Final = r"^[0-9]+(\.[0-9]+)?\s*%?$"
+_TEXT_OF_SIZE: Final = r"^[0-9][0-9_,]*(\.[0-9]+)?\s*([kKMGT]i?)?B?$"
+_SIZE: Final = {
+    "anyOf": [{"minimum": 1, "type": "integer"}, {"pattern": _TEXT_OF_SIZE, "type": "string"}]
+}
+_COUNT: Final = {
+    "anyOf": [{"minimum": 0, "type": "integer"}, {"pattern": "^[0-9][0-9_]*$", "type": "string"}]
+}
+_WRITTEN: Final[Mapping[tuple[str, str], dict[str, Any]]] = {
+    ("Human", "at_least"): {
+        "anyOf": [
+            {"maximum": 1, "minimum": 0, "type": "number"},
+            {"pattern": _TEXT_OF_SHARE, "type": "string"},
+        ]
+    },
+    ("Size", "at_least"): _SIZE,
+    ("Size", "at_most"): _SIZE,
+    ("Words", "at_least"): _COUNT,
+    ("Words", "at_most"): _COUNT,
+    ("Recipe", "seed"): _COUNT,
+    ("Recipe", "size"): {"anyOf": [*_SIZE["anyOf"], {"$ref": "#/$defs/Size"}]},
+}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the schema of recipes as people write them."""
+    made = Recipe.model_json_schema()
+    for name, model in {"Recipe": made, **made["$defs"]}.items():
+        _describe(model)
+        for key, item in model.get("properties", {}).items():
+            item.pop("title", None)
+            written = _WRITTEN.get((name, key))
+            if written is not None:
+                for old in ("anyOf", "type", "$ref", "minimum", "maximum"):
+                    item.pop(old, None)
+                item |= copy.deepcopy(dict(written))
+    sources = made["properties"]["sources"]
+    sources["items"] = {"anyOf": [{"type": "string"}, sources["items"]]}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://firsthand.dev/schemas/v0/recipe.json",
+        "title": "Recipe",
+    }
+    return head | made
+
+
+def _describe(model: dict[str, Any]) -> None:
+    """Move what a docstring says about attributes to the attributes."""
+    text = model.get("description", "")
+    model["description"], _, rest = text.partition("\n\n")
+    _, found, attributes = text.partition("Attributes:\n")
+    if not found:
+        if rest:
+            model["description"] += " " + " ".join(rest.split())
+        return
+    for key, words in re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE):
+        model["properties"][key]["description"] = " ".join(words.split())
+
+
+def test_the_schema_of_recipes_is_that_of_the_model(request: pytest.FixtureRequest) -> None:
+    made = json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
+    path = SCHEMAS / "recipe.json"
+    if request.config.getoption("--update-goldens"):
+        path.write_text(made, "utf-8")
+    assert path.read_text("utf-8") == made, "run pytest tests/test_schemas.py --update-goldens"
+
+
+GOOD: Final = {
+    "short": "sources: [gsm8k]",
+    "a version and filters": "sources: [{dataset: a/b@3, where: {origin: [human]}}]",
+    "size in megabytes": "sources: [a]\nsize: 2.5 MB",
+    "size as a number": "sources: [a]\nsize: 2000000",
+    "bounds": "sources: [a]\nsize: {at_most: 2_000, at_least: 1k, unit: words}",
+    "share as a number": "sources: [a]\nhuman: {at_least: 0.8}",
+    "share in percent": "sources: [a]\nhuman: {at_least: 80 %, of: documents, count: [human, assisted]}",
+    "all filters": "sources: [a]\nwhere: {origin: [ai], date_before: '2022-11', license: [MIT], "
+    "language: [en], words: {at_least: 1, at_most: 9}}\nseed: 7\nname: All",
+}
+BAD: Final = {
+    "no sources": "size: 1 MB",
+    "empty sources": "sources: []",
+    "unknown key": "sources: [a]\nhumans: {at_least: 0.8}",
+    "unknown filter": "sources: [a]\nwhere: {dates: 2022}",
+    "unknown origin": "sources: [a]\nwhere: {origin: [people]}",
+    "unknown unit": "sources: [a]\nsize: {at_most: 3, unit: bits}",
+    "share above one": "sources: [a]\nhuman: {at_least: 1.5}",
+    "share in words": "sources: [a]\nhuman: {at_least: most}",
+    "no share": "sources: [a]\nhuman: {of: bytes}",
+    "size in words": "sources: [a]\nsize: much",
+    "negative words": "sources: [a]\nwhere: {words: {at_least: -1}}",
+    "seed in words": "sources: [a]\nseed: lucky",
+    "a list": "[a]",
+}
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+def test_recipes_that_fit_the_schema_can_be_followed(text: str) -> None:
+    document = yaml.safe_load(text)
+    assert complaints("recipe", document) == []
+    parse(document, name="recipe")
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_recipes_that_do_not_fit_are_refused(text: str) -> None:
+    document = yaml.safe_load(text)
+    assert not fits("recipe", document)
+    with pytest.raises(InvalidInputError):
+        parse(document, name="recipe")
+
+
+def test_the_examples_fit_the_schema() -> None:
+    for path in sorted((REPOSITORY / "examples").glob("*.yaml")):
+        document = yaml.load(path.read_text("utf-8"), yaml.BaseLoader)
+        assert complaints("recipe", document) == [], path.name
+        parse(document, name=path.name)
