@@ -206,17 +206,17 @@ def version(
         UnavailableError: The disk or the database refused.
     """
     declaration.check(options)
-    found = readers.discover(paths, options)
+    asked = _Asked(readers.discover(paths, options), declaration, options, keep)
     intents.recover(database, store, now=clock())
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
-        draft = _read(database, store, writer, found, options, clock, keep, on_progress)
+        draft = _read(database, store, writer, asked, clock, on_progress)
         store.publish(writer.uid, DOCUMENTS)
         if keep:
             store.publish(writer.uid, VAULT)
         store.end_staging(writer.uid)
         with database.write() as session:
-            result = _record(session, writer, draft, found, declaration, options, clock(), keep)
+            result = _record(session, writer, asked, draft, clock())
             if result.uses_table:
                 intents.close(session, writer)
             else:
@@ -227,6 +227,16 @@ def version(
     if not result.uses_table:
         intents.abandon(database, store, writer)
     return result.registration
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be registered."""
+
+    found: readers.Discovered
+    declaration: Declaration
+    options: ReadOptions
+    keep: bool
 
 
 @dataclass(slots=True)
@@ -282,13 +292,12 @@ def _read(
     database: Database,
     store: Store,
     writer: intents.Writer,
-    found: readers.Discovered,
-    options: ReadOptions,
+    asked: _Asked,
     clock: Clock,
-    keep: bool,
     on_progress: Callable[[Progress], None] | None,
 ) -> _Draft:
     """Read every document once: hash, count, and write the document table."""
+    files, options, keep = asked.found.files, asked.options, asked.keep
     staging = store.staging(writer.uid)
     folders = {DOCUMENTS: staging / DOCUMENTS} | ({VAULT: staging / VAULT} if keep else {})
     totals, spoken, finished = documents.Totals(), _Spoken(), Counter[str]()
@@ -299,7 +308,7 @@ def _read(
         for name, folder in folders.items():
             folder.mkdir()
             tables[name] = documents.TableWriter(folder, plain=("content_hash", "text"))
-        stream = readers.documents(found.files, options, on_file=lambda _: finished.update(files=1))
+        stream = readers.documents(files, options, on_file=lambda _: finished.update(files=1))
         schema: pa.Schema | None = None
         for batch, rows in _measured(stream):
             schema = rows.schema
@@ -312,9 +321,7 @@ def _read(
                 tree.add(rows.select(["content_hash", *said]))
             intents.renew(database, writer, now=clock())
             if on_progress:
-                on_progress(
-                    Progress(totals.documents, totals.bytes, finished["files"], len(found.files))
-                )
+                on_progress(Progress(totals.documents, totals.bytes, finished["files"], len(files)))
         if schema is None:
             empty = pa.RecordBatch.from_pylist([], schema=readers.schema(options))
             schema = documents.measure(empty).schema
@@ -359,14 +366,12 @@ class _Recorded:
 def _record(
     session: Session,
     writer: intents.Writer,
+    asked: _Asked,
     draft: _Draft,
-    found: readers.Discovered,
-    declaration: Declaration,
-    options: ReadOptions,
     now: dt.datetime,
-    keep: bool,
 ) -> _Recorded:
     """Write the rows and the log entry that binds them."""
+    found, declaration, options = asked.found, asked.declaration, asked.options
     rows: list[Base] = []
     owner = _dataset(session, declaration, now, rows)
     base, names = _relative(found.files)
@@ -379,7 +384,7 @@ def _record(
     ).scalar_one_or_none()
     target = known or _new_version(session, owner, draft, now, rows)
     place = None
-    if known is None or _new_place(session, known, base, names, declaration, options, draft, keep):
+    if known is None or _new_place(session, known, asked, draft, base, names):
         place = Location(
             version_id=target.id,
             uid=writer.uid,
@@ -392,7 +397,7 @@ def _record(
             order_root=draft.identity.order_root,
             table_digest=draft.table_digest,
             claims_root=draft.claims_root,
-            kept=keep,
+            kept=asked.keep,
             sources=list(declaration.sources),
             registered_at=now,
         )
@@ -492,12 +497,10 @@ def _same_content(session: Session, draft: _Draft, owner: Dataset) -> tuple[Data
 def _new_place(
     session: Session,
     known: DatasetVersion,
+    asked: _Asked,
+    draft: _Draft,
     base: str,
     names: list[str],
-    declaration: Declaration,
-    options: ReadOptions,
-    draft: _Draft,
-    keep: bool,
 ) -> bool:
     """Return whether a known version was found somewhere new, or says new things per document.
 
@@ -506,17 +509,17 @@ def _new_place(
     """
     places = catalogue.locations(session, known)
     acquired = {row.location_id: row for row in catalogue.acquisitions(session, known)}
-    if keep and not any(place.kept for place in places):
+    if asked.keep and not any(place.kept for place in places):
         return True
     if draft.claims_root not in {None, *(place.claims_root for place in places)}:
         return True
     return not any(
         place.base == base
         and [file["name"] for file in place.files] == names
-        and place.options == options.to_json()
+        and place.options == asked.options.to_json()
         and place.order_root == draft.identity.order_root
-        and set(declaration.sources) <= set(place.sources)
-        and _says_as_much(acquired[place.id], declaration.acquired)
+        and set(asked.declaration.sources) <= set(place.sources)
+        and _says_as_much(acquired[place.id], asked.declaration.acquired)
         for place in places
     )
 

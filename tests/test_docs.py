@@ -23,7 +23,7 @@ from cli.commands.plan import read_recipe
 from cli.main import COMMANDS, EXIT_CODES, INTERRUPTED, USAGE, firsthand, main
 from registry.core import recipe
 from registry.core.entry import FOLDED
-from registry.verify.report import _EXIT_CODES as verdicts
+from registry.verify import report as reports
 from tests import snapshots
 from tests.conftest import REPOSITORY
 
@@ -395,7 +395,7 @@ def test_every_reason_code_is_explained() -> None:
 
 def test_the_exit_codes_of_verify_are_explained() -> None:
     codes = {int(row[0]) for row in rows_after(DOCS / "trust.md", "## Verification")}
-    assert codes == {*verdicts.values(), USAGE}
+    assert codes == {*reports._EXIT_CODES.values(), USAGE}
 
 
 def test_what_the_log_binds_is_listed() -> None:
