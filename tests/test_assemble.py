@@ -260,15 +260,15 @@ def test_a_refusal_says_which_of_several_reasons_it_has(sqlite_world: World) -> 
         return f"{short.sentence}: {short.hint}"
 
     assert refusal(size="1 kB") == (
-        "the sources cannot give 990 bytes and at most 1,000: "
+        "the sources cannot give between 990 and 1,000 bytes: "
         "they hold 300 bytes; ask for less, or add sources"
     )
     assert refusal(size={"at_most": 250, "at_least": 210}) == (
-        "the sources cannot give 210 bytes and at most 250: they hold 300 bytes, "
+        "the sources cannot give between 210 and 250 bytes: they hold 300 bytes, "
         "but whole documents do not add up to that; ask for a wider range of sizes"
     )
     assert refusal(size={"at_most": 50}).startswith(
-        "the sources cannot give anything of at most 50 bytes: they hold"
+        "the sources cannot give anything up to 50 bytes: they hold"
     )
     assert refusal(where={"origin": ["ai"]}).endswith(
         "no document passes the filters; widen them, or add sources"

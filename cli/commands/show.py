@@ -72,7 +72,7 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
 
     rows = []
     for number, claim in enumerate(claims):
-        about = "" if claim["about"] == "all" else f" for {claim['about']}"
+        about = _about(claim)
         correction = "corrected to " if claim["kind"] == "correction" else "declared "
         rows.append(
             (
@@ -96,6 +96,11 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         rows.append(("Generators", clean(", ".join(names[:8])) + more))
     return rows
+
+
+def _about(claim: dict[str, Any]) -> str:
+    """Return which documents a claim is about, where it is not all of them."""
+    return "" if claim["about"] == "all" else f" for {claim['about']}"
 
 
 def _dates(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -211,7 +216,7 @@ def _event(event: dict[str, Any]) -> str:
             f"{plural(event['documents'], 'document')} went into snapshot "
             f"{event['snapshot_root'][:16]}…"
         )
-    about = "" if event["about"] == "all" else f" for {event['about']}"
+    about = _about(event)
     word = "corrected" if event["kind"] == "correction" else "claimed"
     reason = f': "{clean(event["reason"])}"' if event["reason"] else ""
     return (

@@ -182,7 +182,7 @@ def snapshots_with(session: Session, of: DatasetVersion) -> Sequence[tuple[Snaps
         sa.select(Snapshot, MixtureInput)
         .join(Mixture, Mixture.id == Snapshot.mixture_id)
         .join(MixtureInput, MixtureInput.mixture_id == Mixture.id)
-        .where(MixtureInput.version_id == of.id)
+        .where(MixtureInput.version_id == of.id, MixtureInput.documents > 0)
         .order_by(Snapshot.id)
     )
     return [(snapshot, part) for snapshot, part in rows]

@@ -210,9 +210,10 @@ class Shortfall:
     def sentence(self) -> str:
         """Return the refusal."""
         size = f"{self.asked_size:,} {self.unit}" if self.asked_size else "anything"
-        if self.at_most is not None:
-            within = f"{self.at_most:,}" + ("" if self.asked_size else f" {self.unit}")
-            size += f" and at most {within}" if self.asked_size else f" of at most {within}"
+        if self.at_most is not None and self.asked_size:
+            size = f"between {self.asked_size:,} and {self.at_most:,} {self.unit}"
+        elif self.at_most is not None:
+            size = f"anything up to {self.at_most:,} {self.unit}"
         share = (
             "" if self.asked_share is None else f" with at least {_percent(self.asked_share)} human"
         )

@@ -169,7 +169,7 @@ def claim_record(claim: Claim) -> dict[str, Any]:
     return {
         "property": str(claim.property),
         "value": claim.value,
-        "about": "all" if claim.selection is None else f"{claim.selection.texts} texts",
+        "about": "all" if claim.selection is None else _texts(claim.selection.texts),
         "selection": None if claim.selection is None else claim.selection.digest,
         "kind": str(claim.kind),
         "assessment": str(claim.assessment),
@@ -177,6 +177,10 @@ def claim_record(claim: Claim) -> dict[str, Any]:
         "claimed_at": _time(claim.claimed_at),
         "reason": claim.reason,
     }
+
+
+def _texts(number: int) -> str:
+    return "1 text" if number == 1 else f"{number:,} texts"
 
 
 def acquisition_record(item: Acquisition) -> dict[str, Any]:

@@ -210,6 +210,7 @@ class Report:
                 "human_bytes": sums.human_bytes,
                 "origins": {name: asdict(it) for name, it in said.manifest.origins.items()},
                 "words": said.words,
+                "tokens": None if said.tokens is None else asdict(said.tokens),
                 "human_fraction": said.human_fraction.to_json(),
                 "inputs": [item.to_json() for item in said.inputs],
                 "contested": said.contested,

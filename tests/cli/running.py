@@ -48,7 +48,7 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Cli:
         for stream in (out, err):
             assert all(line.isprintable() for line in stream.splitlines()), "a control character"
             assert "Traceback" not in stream
-            assert "unexpected" not in stream
+            assert "our mistake" not in stream
         return Ran(code, out, err)
 
     return run
