@@ -43,6 +43,11 @@ def emit(document: Any) -> None:
     import json
 
     text = json.dumps(document, indent=2, ensure_ascii=False)
+    if not text.replace("\n", "").isprintable():
+        # JSON lets some control characters stand as they are; a terminal would obey them.
+        text = "".join(
+            it if it.isprintable() or it == "\n" else json.dumps(it)[1:-1] for it in text
+        )
     try:
         text.encode(_encoding(sys.stdout))
     except UnicodeError:

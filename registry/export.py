@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry import __version__, intents, ledger, shards
-from registry.blobs import Store, sync_tree
+from registry.blobs import Store, sync_folder, sync_tree
 from registry.core.attest import Signer
 from registry.core.certificate import (
     Certificate,
@@ -112,6 +112,7 @@ def snapshot(
     """
     plan.require()
     out = out.absolute()
+    _check_name(out)
     intents.recover(database, store, now=clock())
     layout = Layout(plan)
     manifest, statements = _manifest(layout, issuer)
@@ -142,6 +143,16 @@ def snapshot(
     return Exported(
         out, manifest.root, sha256_hex(data), manifest.total.documents, len(manifest.shards)
     )
+
+
+def _check_name(out: Path) -> None:
+    """Refuse a name that the catalogue could not record."""
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            "the name of the folder to make is not valid UTF-8", hint="choose another `--out`"
+        ) from error
 
 
 def _manifest(layout: Layout, issuer: Issuer) -> tuple[Manifest, list[ShardStatement]]:
@@ -307,6 +318,7 @@ def _write_sidecars(
         (folder / "certificate.json").write_bytes(envelope)
         (folder / "README.md").write_text(hf_card.card(certificate), "utf-8")
         sync_tree(folder)
+        sync_folder(folder.parent)
     except OSError as error:
         raise UnavailableError(
             f"`{folder.parent}` cannot be written: {error.strerror or error}",

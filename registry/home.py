@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from registry import ledger
-from registry.blobs import sync_tree, write_file
+from registry.blobs import sync_folder, sync_tree, write_file
 from registry.core.attest import PublicKey, Signer
 from registry.core.certificate import Issuer
 from registry.core.entry import EntryKind
@@ -45,6 +45,7 @@ def create(settings: Settings, *, now: dt.datetime) -> PublicKey:
         _fill(replace(settings, home=draft), signer, now)
         sync_tree(draft)
         draft.rename(home)
+        sync_folder(home.parent)
     except OSError as error:
         raise UnavailableError(
             f"`{home}` cannot be written: {error.strerror or error}",

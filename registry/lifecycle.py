@@ -62,8 +62,14 @@ def claim_origin(
             not hold.
         ConflictError: The same was claimed before.
     """
-    if not reason.strip() or not all(c.isprintable() or c in "\n\t" for c in reason):
-        raise InvalidInputError("a correction needs a reason", hint="say why with `--reason`")
+    if not reason.strip() or not _readable(reason):
+        raise InvalidInputError(
+            "a correction needs a reason that people can read", hint="say why with `--reason`"
+        )
+    if not all(name.strip() and name.isprintable() for name in generators):
+        raise InvalidInputError(
+            "a generator is empty or has control characters", hint="write it as plain text"
+        )
     if generators and origin in (Origin.HUMAN, Origin.UNKNOWN):
         raise InvalidInputError(
             f"generators are named, but the origin is `{origin}`",
@@ -105,6 +111,10 @@ def claim_origin(
     }
     ledger.append(session, EntryKind.CLAIM_ADDED, now=now, facts=facts, rows=rows)
     return made
+
+
+def _readable(text: str) -> bool:
+    return all(c.isprintable() or c in "\n\t" for c in text)
 
 
 def _selection(
@@ -193,8 +203,11 @@ def add_lineage(
 
     Raises:
         NotFoundError: There is no such version.
+        InvalidInputError: The note has control characters.
         ConflictError: It is recorded already, or would make a version its own ancestor.
     """
+    if note is not None and not _readable(note):
+        raise InvalidInputError("the note has control characters", hint="write it as plain text")
     version, origin = catalogue.version(session, ref), catalogue.version(session, source)
     names = catalogue.ref_of(version).short, catalogue.ref_of(origin).short
     if version.id == origin.id or _descends(session, origin, version):

@@ -128,6 +128,10 @@ class Declaration:
         said = [("license", self.license), ("language", self.language)]
         said += [("source", item) for item in self.sources]
         said += [("generator", item) for item in self.generators]
+        said += [
+            (name.replace("_", " "), getattr(self.acquired, name))
+            for name in Acquired.__dataclass_fields__
+        ]
         for what, text in said:
             if text is not None and (not text.strip() or not text.isprintable()):
                 raise InvalidInputError(

@@ -83,11 +83,13 @@ class Settings:
             value = json.loads(file.read_bytes())
             issuer = value["issuer"]
             name, url, database = issuer["name"], issuer["url"], value["database"]
+            if not isinstance(name, str) or not {type(url), type(database)} <= {str, type(None)}:
+                raise TypeError("a value is not text")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(
                 f"there is no registry at `{home}`", hint="run `firsthand init` there first"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidInputError(
                 f"`{file}` cannot be read: {error}",
                 hint='it holds {"database": null, "issuer": {"name": "…", "url": null}}',
@@ -127,9 +129,19 @@ def find_home(
 
 
 def actor(environ: Mapping[str, str] = os.environ) -> str:
-    """Return who is making claims: FIRSTHAND_ACTOR, or the name of the user logged in."""
-    if environ.get(ENV_ACTOR):
-        return environ[ENV_ACTOR]
+    """Return who is making claims: FIRSTHAND_ACTOR, or the name of the user logged in.
+
+    Raises:
+        InvalidInputError: FIRSTHAND_ACTOR is not plain text.
+    """
+    said = environ.get(ENV_ACTOR)
+    if said:
+        if not said.strip() or not said.isprintable() or len(said) > 200:
+            raise InvalidInputError(
+                f"{ENV_ACTOR} is empty, longer than 200 characters or not plain text",
+                hint="give the name of a person or a team",
+            )
+        return said
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -18,7 +18,6 @@ from tests.faults import SCENARIOS
 IN_A_HURRY: Final = (
     "new-kept",
     "same-again",
-    "added-labels",
     "correction",
     "export",
     "after-a-killed-register",

@@ -67,7 +67,8 @@ def _screen(record: dict[str, Any]) -> list[str]:
 def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
     claims = [item for item in record["claims"] if item["property"] == "origin"]
     if not claims:
-        return [("Origin", "unknown: nobody has said what made these texts (not assessed)")]
+        nobody = ("Origin", "unknown: nobody has said what made these texts (not assessed)")
+        return [nobody, *_counted(record, ["unknown"])]
     from registry.query.show import claim_in_words
 
     rows = []
@@ -88,9 +89,8 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("", "  evidenced  not assessed"),
         ("", "  audited    not assessed"),
     ]  # fmt: skip
-    if len(record["origins"]) > 1:
-        parts = [f"{count(sums['documents'])} {name}" for name, sums in record["origins"].items()]
-        rows.append(("", f"  counted as {' · '.join(parts)}"))
+    named = [claim["value"].get("origin") for claim in claims]
+    rows += _counted(record, named if len(claims) == 1 else [])
     if record["generators"]:
         names = record["generators"]
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
@@ -101,6 +101,14 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
 def _about(claim: dict[str, Any]) -> str:
     """Return which documents a claim is about, where it is not all of them."""
     return "" if claim["about"] == "all" else f" for {claim['about']}"
+
+
+def _counted(record: dict[str, Any], expected: list[Any]) -> list[tuple[str, str]]:
+    """Return what the documents count as, unless that is what was said."""
+    if list(record["origins"]) in ([], expected):
+        return []
+    parts = [f"{count(sums['documents'])} {name}" for name, sums in record["origins"].items()]
+    return [("", f"  counted as {' · '.join(parts)}")]
 
 
 def _dates(record: dict[str, Any]) -> list[tuple[str, str]]:

@@ -129,14 +129,16 @@ def draw(
     """
     order = seeded_order(candidates.hashes, seed)
     best = np.zeros(len(order), np.bool_)
-    reached = -1
+    reached = (False, -1)
     for chosen in _attempts(candidates, order, share, at_most, at_least):
         drawn = candidates.take(chosen)
         if share is not None and not drawn.keeps(share):
             raise AssertionError("the draw broke the share it was to keep")
-        if drawn.size > reached:
-            best, reached = chosen, drawn.size
-        if at_least is not None and reached >= at_least:
+        # What weighs nothing keeps any share without having one.
+        now = (share is None or drawn.share >= share, drawn.size)
+        if now > reached:
+            best, reached = chosen, now
+        if at_least is not None and reached >= (True, at_least):
             break
     return best
 

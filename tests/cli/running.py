@@ -46,7 +46,7 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Cli:
         code = main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         for stream in (out, err):
-            assert all(line.isprintable() for line in stream.splitlines()), "a control character"
+            assert all(line.isprintable() for line in stream.split("\n")), "a control character"
             assert "Traceback" not in stream
             assert "our mistake" not in stream
         return Ran(code, out, err)

@@ -101,6 +101,8 @@ def test_wrong_usage_exits_2(cli: Cli, tmp_path: Path, options: list[str]) -> No
         (["--license", " "], "the license is empty"),
         (["--license", "MIT\n"], "has control characters"),
         (["--source", "\x1b[2J"], "the source is empty or has control characters"),
+        (["--owner", "a\x1b[2J"], "the owner is empty or has control characters"),
+        (["--first-use", "\udcff"], "the first use is empty or has control characters"),
         (["--text-field", "nope"], "has the field `nope`"),
         (["--lines"], "`--lines` is for text files"),
     ],

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from registry.core.dataset import Origin
 from registry.core.evidence import DateInterval, DateKind
+from registry.db.models import Claim, LineageEdge
 from tests.cli.running import Cli
 from tests.world import World
 
@@ -31,7 +34,7 @@ def home(sqlite_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_document_of_a_version(cli: Cli, sqlite_world: World) -> None:
     world = sqlite_world
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"text": "By Ada.", "by": "human", "m": None},
         {"text": "By m1.", "by": "ai", "m": "m1"},
     ]
@@ -144,14 +147,24 @@ def test_hostile_names(cli: Cli, command: str, name: str) -> None:
 def test_what_others_wrote_reaches_the_terminal_without_control_characters(
     cli: Cli, sqlite_world: World
 ) -> None:
+    """Whatever is refused at the door today, the catalogue may hold from another day."""
     world = sqlite_world
-    rows = [{"text": "x", "by": "ai", "m": HOSTILE, "l": HOSTILE}]
+    rows: list[dict[str, Any]] = [{"text": "x", "by": "ai", "m": HOSTILE, "l": HOSTILE}]
     world.register(
         "d", rows, origin_field="by", generator_field="m", language_field="l",
-        folder=f"files/{HOSTILE.replace('/', '')}", claimed_by=HOSTILE,
+        folder=f"files/{HOSTILE}", license="MIT",
     )  # fmt: skip
-    world.claim("d", Origin.AI, reason="line\n\tline", claimed_by=HOSTILE, generators=[HOSTILE])
-    world.derive("d", "e", note=HOSTILE) if world.register("e", ["y"]) else None
+    world.register("e", ["y"])
+    world.claim("d", Origin.AI, generators=["m"])
+    world.derive("d", "e")
+    with world.database.write() as session:
+        session.execute(sa.update(Claim).values(claimed_by=HOSTILE, reason=HOSTILE))
+        session.execute(sa.update(LineageEdge).values(note=HOSTILE, added_by=HOSTILE))
+        for claim in session.execute(sa.select(Claim)).scalars():
+            claim.value = {
+                name: HOSTILE if name == "license" else [HOSTILE] if said == ["m"] else said
+                for name, said in claim.value.items()
+            }
     for command in (["show", "d"], ["history", "d"], ["dataset", "list"]):
         ran = cli(*command)
         assert ran.code == 0
@@ -172,7 +185,8 @@ def test_the_history_tells_the_story_in_order(cli: Cli, sqlite_world: World) -> 
     assert all({"dataset", "version", "at", "event"} <= set(event) for event in story["events"])
     assert [event["at"] for event in story["events"]] == sorted(e["at"] for e in story["events"])
     out = cli("history", "essays").out
-    assert 'origin corrected as ai (gpt-x) for 1 texts by reviewer: "a bot wrote it"' in out
+    assert "origin corrected as ai (gpt-x) for 1 text" in out
+    assert 'by reviewer: "a bot wrote it"' in out
     assert len(cli("history", "essays@2", "--json").json["events"]) == 2
 
 

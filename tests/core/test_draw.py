@@ -265,3 +265,10 @@ def test_documents_that_weigh_nothing_have_no_share() -> None:
     nothing = drawn(candidates([(5, 0, 0)] * 3), share=Fraction(1))
     assert nothing.documents == 3
     assert nothing.share == 0
+
+
+def test_a_draw_that_weighs_something_is_preferred_to_one_without_a_share() -> None:
+    pool = candidates([(26, 1, 1), (1, 0, 0)])
+    for seed in range(10):
+        got = drawn(pool, seed=seed, share=Fraction(1), at_most=26, at_least=1)
+        assert got.share == 1
