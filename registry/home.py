@@ -77,6 +77,11 @@ def _fill(settings: Settings, signer: Signer, now: dt.datetime) -> None:
 
         upgrade(database)
         with database.write() as session:
+            if ledger.size(session):
+                raise ConflictError(
+                    "the database is that of another registry",
+                    hint="one registry has one home: use that home, or another database",
+                )
             key = SigningKey(
                 keyid=signer.public.keyid,
                 role=KeyRole.CERTIFICATE,
