@@ -115,7 +115,8 @@ class Declaration:
                 "the origin is given for all documents and also per document",
                 hint="leave out `--origin`: a label that is missing must not fall back to it",
             )
-        if self.generators and self.origin in (Origin.HUMAN, Origin.UNKNOWN, None):
+        nobody = (Origin.HUMAN, Origin.UNKNOWN, None)
+        if self.generators and self.origin in nobody and not options.says_origin:
             raise InvalidInputError(
                 f"generators are named, but the origin is `{self.origin or 'not given'}`",
                 hint="add `--origin ai`, `assisted`, `mixed` or `programmatic`",
@@ -273,11 +274,10 @@ class _Spoken:
                 entry = self.origins.setdefault(origin, dict.fromkeys(sums, 0))
                 for unit, amount in sums.items():
                     entry[unit] += amount
-        for name, counter in (("generator", self.generators), ("language", self.languages)):
-            if name in names:
-                for item in pc.value_counts(rows.column(name)).to_pylist():
-                    if item["values"] is not None:
-                        counter[item["values"]] += item["counts"]
+        if "generator" in names:
+            _tally(self.generators, _not_human(rows).column("generator"))
+        if "language" in names:
+            _tally(self.languages, rows.column("language"))
         if "not_after" in names:
             self._add_dates(rows)
 
@@ -290,6 +290,20 @@ class _Spoken:
             self.not_before = low if self.not_before is None else min(low, self.not_before)
         if high is not None:
             self.not_after = high if self.not_after is None else max(high, self.not_after)
+
+
+def _not_human(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that the data does not call human: only those have a generator."""
+    if "origin" not in rows.schema.names:
+        return rows
+    human = pc.equal(rows.column("origin"), str(Origin.HUMAN))
+    return rows.filter(pc.invert(pc.fill_null(human, False)))
+
+
+def _tally(counter: Counter[str], column: pa.Array) -> None:
+    for item in pc.value_counts(column).to_pylist():
+        if item["values"] is not None:
+            counter[item["values"]] += item["counts"]
 
 
 def _read(
@@ -550,6 +564,10 @@ def _claims(declaration: Declaration, draft: _Draft, options: ReadOptions) -> li
         if options.generator_field:
             value["generators"] = _most_common(spoken.generators)
         made.append(_claim(declaration, Property.ORIGIN, value, here=True))
+    if declaration.generators and declaration.origin is None:
+        # Who wrote the documents that the data itself says are not human.
+        value = {"generators": sorted(set(declaration.generators))}
+        made.append(_claim(declaration, Property.ORIGIN, value))
     if declaration.license is not None:
         made.append(_claim(declaration, Property.LICENSE, {"license": declaration.license}))
     if declaration.language is not None:

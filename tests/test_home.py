@@ -32,6 +32,16 @@ def left(settings: Settings) -> list[str]:
     return sorted(path.name for path in settings.home.parent.iterdir())
 
 
+def test_a_database_belongs_to_one_home(settings: Settings, database_url: str) -> None:
+    first = replace(settings, database=database_url)
+    second = replace(first, home=settings.home.with_name("other"))
+    create(first)
+    with pytest.raises(ConflictError, match="another registry") as caught:
+        create(second)
+    assert "one home" in str(caught.value.hint)
+    assert left(settings) == [".firsthand"]
+
+
 def test_a_new_registry_has_everything_and_its_log_names_the_key(settings: Settings) -> None:
     keyid = create(settings)
     assert left(settings) == [".firsthand"]

@@ -565,3 +565,25 @@ def test_texts_that_a_real_corpus_labels_both_ways_are_not_human(
     counted = sqlite_world.origins(name)
     assert counted[H] < 7850 < counted[A]
     assert counted[H] + counted[A] == 15700
+
+
+def test_generators_named_for_records_with_several_origins_wrote_what_is_not_human(
+    sqlite_world: World,
+) -> None:
+    pair: list[Any] = [{"question": "how many?", "answer": "forty-two"}]
+    sqlite_world.register(
+        "pairs", pair, split_fields=(("question", H), ("answer", A)), generators=("gpt-x",)
+    )
+    stand = sqlite_world.standing("pairs")
+    assert [stand.generators.names[code] for code in stand.generators.codes] == [(), ("gpt-x",)]
+    assert stand.view.origins() == [H, A]
+
+
+def test_the_generator_of_a_human_record_is_not_counted(sqlite_world: World) -> None:
+    """Detection corpora name in human rows the model whose text stands beside them."""
+    rows: list[Any] = [
+        {"text": "by a person", "label": "human", "model": "gpt-x"},
+        {"text": "by a model", "label": "ai", "model": "gpt-x"},
+    ]
+    sqlite_world.register("d", rows, origin_field="label", generator_field="model")
+    assert claims(sqlite_world, "d", Property.ORIGIN)[0].value["generators"] == {"gpt-x": 1}

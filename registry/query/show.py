@@ -288,8 +288,9 @@ def claim_in_words(claim: dict[str, Any]) -> str:
         return " · ".join(parts)
     said = str(value.get("origin") or value.get("license") or value.get("language") or "")
     generators = value.get("generators")
-    if said and generators:
-        return f"{said} ({', '.join(generators)})"
+    if generators:
+        names = ", ".join(generators)
+        return f"{said} ({names})" if said else f"by {names} where it is not human"
     return said or "per document"
 
 
