@@ -9,7 +9,7 @@ from tests.cli.running import Cli
 
 KEYS = {
     "dataset", "version", "outcome", "added", "documents", "distinct", "exact_duplicates", "empty",
-    "bytes", "words", "content_root", "files", "skipped", "same_content",
+    "bytes", "words", "content_root", "files", "skipped", "bad_input", "same_content",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_a_dataset_is_registered(cli: Cli, tmp_path: Path) -> None:
         "dataset": "team/essays", "version": 1, "outcome": "registered", "added": [],
         "documents": 3, "distinct": 2, "exact_duplicates": 1, "empty": 1, "bytes": 16, "words": 4,
         "content_root": None, "files": 1, "skipped": [str(tmp_path / "d/dataset.json")],
-        "same_content": [],
+        "bad_input": {"count": 0, "listed": []}, "same_content": [],
     }  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_names_that_are_none(cli: Cli, tmp_path: Path, name: str) -> None:
         ["--origin", "Human"], ["--origin", "humanoid"], ["--origin", ""],
         ["--origin-map", "0=Human"], ["--origin-map", "0"], ["--origin-map", "=human"],
         ["--split-field", "a=mixed"], ["--split-field", "a"], ["--date-field", "written=x"],
-        ["--format", "json"], ["--access", "stolen"], ["--visibility", "secret"], ["--nope"],
+        ["--format", "xml"], ["--access", "stolen"], ["--visibility", "secret"], ["--nope"],
     ],
     ids=" ".join,
 )  # fmt: skip
