@@ -163,9 +163,12 @@ class ReadOptions:
 
 def _check_encoding(name: str) -> None:
     try:
-        # Refuses what is known but encodes no text, such as `base64`.
-        known = isinstance(b"".decode(name), str)
         codecs.getincrementaldecoder(name)
+        # Refuses what is known but encodes no text, such as `base64`; an empty text would not do.
+        b"a".decode(name)
+        known = True
+    except UnicodeError:
+        known = True
     except (LookupError, ValueError):
         known = False
     if not known:

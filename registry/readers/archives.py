@@ -6,6 +6,7 @@ leads out of the archive is refused: it tells of an archive made to harm.
 
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,14 +183,18 @@ def _damaged(file: SourceFile, error: Exception) -> InvalidInputError:
     )
 
 
-class _MemberStream:
+class _MemberStream(io.RawIOBase):
     """Reads a member; errors are the archive's."""
 
     def __init__(self, file: SourceFile, content: IO[bytes]) -> None:
+        super().__init__()
         self._file = file
         self._content = content
 
-    def read(self, size: int, /) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
         try:
             return self._content.read(size)
         except tarfile.TarError as error:

@@ -107,16 +107,27 @@ def _batches(file: Source, opened: pa.NativeFile, wanted: list[int]) -> Iterator
 
 def _check_offsets(batch: pa.RecordBatch) -> None:
     for values in batch.columns:
-        _as_bytes(values).validate(full=True)
+        values.view(_with_bytes(values.type)).validate(full=True)
 
 
-def _as_bytes(values: pa.Array) -> pa.Array:
-    """Return a column whose texts are bytes, so that only its shape is checked."""
-    if pa.types.is_string(values.type):
-        return values.view(pa.binary())
-    if pa.types.is_large_string(values.type):
-        return values.view(pa.large_binary())
-    return values
+def _with_bytes(type_: pa.DataType) -> pa.DataType:
+    """Return a type with bytes for texts, so that their offsets are checked and not their UTF-8."""
+    if type_ in _BYTES:
+        return _BYTES[type_]
+    if pa.types.is_list(type_):
+        return pa.list_(type_.value_field.with_type(_with_bytes(type_.value_type)))
+    if pa.types.is_large_list(type_):
+        return pa.large_list(type_.value_field.with_type(_with_bytes(type_.value_type)))
+    if pa.types.is_struct(type_):
+        return pa.struct([field.with_type(_with_bytes(field.type)) for field in type_])
+    return type_
+
+
+_BYTES: Final = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.string_view(): pa.binary_view(),
+}
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -157,9 +157,10 @@ def _elements(file: Source, begin: bytes, skipped: int, stream: ByteStream) -> I
                 at, start = 1, before + 1
                 continue
             pieces.append(chunk[at:cut])
-            content = b"".join(pieces).strip(_SPACE)
+            between = b"".join(pieces)
+            content = between.lstrip(_SPACE)
             if content:
-                yield _Element(start, content)
+                yield _Element(start + len(between) - len(content), content.rstrip(_SPACE))
                 found += 1
             elif char == b"," or found:
                 raise _broken(file, before + cut, "there is no value between two commas")

@@ -29,16 +29,16 @@ def parquet(path: Path, columns: Mapping[str, Any], **options: Any) -> Path:
     return path
 
 
-def csv_bytes(*rows: Sequence[str]) -> bytes:
+def csv_bytes(*rows: Sequence[str], tabs: bool = False) -> bytes:
     out = io.StringIO(newline="")
-    csv.writer(out).writerows(rows)
+    csv.writer(out, delimiter="\t" if tabs else ",").writerows(rows)
     return out.getvalue().encode()
 
 
 def written(path: Path, content: str | bytes) -> Path:
     """Write a file, compressed if its suffix says so."""
     data = content.encode() if isinstance(content, str) else content
-    if path.suffix == ".gz":
+    if path.suffix in (".gz", ".tgz"):
         data = gzip.compress(data)
     elif path.suffix == ".zst":
         data = zstd(data)

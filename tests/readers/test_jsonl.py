@@ -7,9 +7,10 @@ import pytest
 
 from registry.core.dataset import Origin
 from registry.core.evidence import DateKind
+from registry.core.source import OnBadInput
 from registry.errors import InvalidInputError
 from registry.readers import jsonl as module
-from tests.readers.making import batches, jsonl, rows, texts, written
+from tests.readers.making import batches, jsonl, rows, skips, texts, written
 
 
 def test_positions_count_records_and_not_lines(tmp_path: Path) -> None:
@@ -228,3 +229,28 @@ def test_a_label_that_says_nothing_is_unknown(tmp_path: Path, label: str | None)
     file = jsonl(tmp_path / "a.jsonl", *records)
     found = [row["origin"] for row in rows(file, origin_field="label")]
     assert found == ["unknown", "unknown", "human"]
+
+
+def test_lines_that_are_not_valid_are_left_out_and_told(tmp_path: Path) -> None:
+    content = GOOD + b'{"text": "\xff"}\n{"text"\n[]\n' + GOOD
+    file = written(tmp_path / "a.jsonl", content)
+    found, passed = skips(file, on_bad_input=OnBadInput.SKIP)
+    assert found == ["fine", "fine"]
+    assert [str(skip.why).split("`")[1] for skip in passed] == [f"{file}:{n}" for n in (2, 3, 4)]
+    # A value of another type is no broken record: the options may name the wrong field.
+    written(file, content + b'{"text": 1}')
+    with pytest.raises(InvalidInputError, match=r"a\.jsonl:6.*`text` is a number"):
+        skips(file, on_bad_input=OnBadInput.SKIP)
+
+
+def test_two_labels_under_one_key_are_refused_even_when_skipping(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.jsonl", '{"text": "x", "label": "ai", "label": "human"}')
+    with pytest.raises(InvalidInputError, match="twice in one object"):
+        skips(file, on_bad_input=OnBadInput.SKIP, origin_field="label")
+
+
+def test_lines_in_another_encoding(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.jsonl.gz", '{"text": "größe"}\n{"text": "b"}'.encode("latin-1"))
+    assert texts(file, encoding="latin-1") == ["größe", "b"]
+    with pytest.raises(InvalidInputError, match=r"not valid UTF-8 at byte 12"):
+        texts(file)
