@@ -52,6 +52,8 @@ from registry.shards import RecordTree
 
 NOT_ASSESSED: Final = "not_assessed"
 MAX_GENERATORS: Final = 200
+MAX_LISTED: Final = 1000
+"""How many of what is skipped is listed by name; all of it is counted."""
 Clock = Callable[[], dt.datetime]
 
 
@@ -156,7 +158,10 @@ class Registration:
         version: The version that the content is, new or known.
         outcome: What changed.
         added: For a known version: what was added to it, in words.
-        skipped: Files that were passed over.
+        skipped: Files, and members of archives, that are no input: hidden ones, cards, links.
+        bad_input: Records and text files that are not valid and were left out, as `--on-bad-input
+            skip` asks: place and reason of the first `MAX_LISTED`.
+        bad_count: How many of those there are.
         files: How many files were read.
         same_content: Other datasets' versions with exactly this content.
     """
@@ -164,7 +169,9 @@ class Registration:
     version: DatasetVersion
     outcome: Outcome
     added: tuple[str, ...]
-    skipped: tuple[Path, ...]
+    skipped: tuple[str, ...]
+    bad_input: tuple[readers.Skip, ...]
+    bad_count: int
     files: int
     same_content: tuple[DatasetRef, ...]
 
@@ -253,6 +260,34 @@ class _Draft:
     table_digest: str
     claims_root: str | None
     spoken: _Spoken
+    passed: _Passed
+
+
+@dataclass(slots=True)
+class _Passed:
+    """What was passed over while the files were read; the first ones by name."""
+
+    members: list[str] = field(default_factory=list)
+    bad: list[readers.Skip] = field(default_factory=list)
+    bad_by_file: Counter[Path] = field(default_factory=Counter)
+
+    def add(self, skip: readers.Skip) -> None:
+        """Note one of them."""
+        if skip.why is None:
+            if len(self.members) < MAX_LISTED:
+                self.members.append(skip.where)
+            return
+        self.bad_by_file[skip.file.path] += 1
+        if len(self.bad) < MAX_LISTED:
+            self.bad.append(skip)
+
+    def of(self, file: readers.SourceFile) -> dict[str, Any]:
+        """Return what the place of a version says about a file that lacks something."""
+        count = self.bad_by_file[file.path]
+        if not count:
+            return {}
+        listed = [skip.why for skip in self.bad if skip.file.path == file.path]
+        return {"skipped": {"count": count, "listed": listed}}
 
 
 @dataclass(slots=True)
@@ -319,6 +354,7 @@ def _read(
     staging = store.staging(writer.uid)
     folders = {DOCUMENTS: staging / DOCUMENTS} | ({VAULT: staging / VAULT} if keep else {})
     totals, spoken, finished = documents.Totals(), _Spoken(), Counter[str]()
+    passed = _Passed()
     tree = RecordTree()
     said = _said_columns(readers.schema(options).names)
     tables: dict[str, documents.TableWriter] = {}
@@ -326,7 +362,12 @@ def _read(
         for name, folder in folders.items():
             folder.mkdir()
             tables[name] = documents.TableWriter(folder, plain=("content_hash", "text"))
-        stream = readers.documents(files, options, on_file=lambda _: finished.update(files=1))
+        stream = readers.documents(
+            files,
+            options,
+            on_file=lambda _: finished.update(files=1),
+            on_skip=passed.add,
+        )
         schema: pa.Schema | None = None
         for batch, rows in _measured(stream):
             schema = rows.schema
@@ -360,6 +401,7 @@ def _read(
         documents.digest_table(folders[DOCUMENTS]),
         tree.root().hex() if said else None,
         spoken,
+        passed,
     )
 
 
@@ -410,6 +452,7 @@ def _record(
             options=options.to_json(),
             files=[
                 {"mtime_ns": str(file.mtime_ns), "name": name, "size": file.size}
+                | draft.passed.of(file)
                 for file, name in zip(found.files, names, strict=True)
             ],
             order_root=draft.identity.order_root,
@@ -443,7 +486,17 @@ def _record(
         if known is None:
             kind = EntryKind.VERSION_REGISTERED
         ledger.append(session, kind, now=now, facts=_facts(target), rows=rows)
-    registration = Registration(target, outcome, added, found.skipped, len(found.files), same)
+    passed = draft.passed
+    registration = Registration(
+        target,
+        outcome,
+        added,
+        skipped=(*map(str, found.skipped), *passed.members),
+        bad_input=tuple(passed.bad),
+        bad_count=passed.bad_by_file.total(),
+        files=len(found.files),
+        same_content=same,
+    )
     return _Recorded(registration, place is not None)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ORIGINS = ("human", "assisted", "mixed", "unknown", "programmatic", "ai")
 FIELD_ORIGINS = ("human", "assisted", "programmatic", "ai", "unknown")
 DATE_KINDS = ("authored", "published", "captured", "collected")
+MAX_TOLD = 200
 ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 
 
@@ -48,8 +49,8 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option(
     "--text-field",
     metavar="FIELD[,FIELD…]",
-    help="The text, or several joined by newlines; `a.b` reaches into objects. Default: `text`, "
-    "or the only text field.",
+    help="The text, or several joined by newlines; `a.b` reaches into objects, `a[0]` and `a[-1]` "
+    "into lists. Default: `text`, or the only text field.",
 )
 @click.option(
     "--split-field",
@@ -65,10 +66,33 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["parquet", "jsonl", "csv", "text"]),
-    help="What the files are; default: by their names.",
+    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar"]),
+    help="What the files are, or the members of archives; default: by their names.",
 )
 @click.option("--lines", is_flag=True, help="Text files: one document per non-blank line.")
+@click.option(
+    "--paragraphs", is_flag=True, help="Text files: one document per run of non-blank lines."
+)
+@click.option(
+    "--orient",
+    type=click.Choice(["records", "columns"]),
+    default="records",
+    show_default=True,
+    help="JSON files: a list of records, or an object of parallel lists.",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of text, CSV, TSV and JSON, such as `latin-1`; default: UTF-8.",
+)
+@click.option(
+    "--on-bad-input",
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="What to do with records and text files that are not valid; what is skipped is counted, "
+    "listed and recorded.",
+)
 @click.option(
     "--date-field",
     "date_fields",
@@ -108,7 +132,8 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Record a dataset version: what is in some files, and what is claimed about it.
 
-    PATH is a file or a folder; Parquet, JSONL, CSV and text are read, also as .gz and .zst.
+    PATH is a file or a folder; Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also
+    as .gz, .zst, .bz2 and .xz, and inside of tar archives.
 
     Content that the dataset already has makes no new version: what is new about it is added to
     the version it is, or nothing is.
@@ -137,7 +162,7 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
 
 def _options(given: dict[str, Any]) -> ReadOptions:
     from registry.core.evidence import DateKind
-    from registry.core.source import Format, ReadOptions
+    from registry.core.source import Format, OnBadInput, Orient, ReadOptions
 
     dates: list[tuple[DateKind, str]] = []
     for text in given["date_fields"]:
@@ -147,6 +172,10 @@ def _options(given: dict[str, Any]) -> ReadOptions:
     return ReadOptions(
         format=Format(given["format_name"]) if given["format_name"] else None,
         lines=given["lines"],
+        paragraphs=given["paragraphs"],
+        orient=Orient(given["orient"]),
+        encoding=given["encoding"],
+        on_bad_input=OnBadInput(given["on_bad_input"]),
         text_fields=tuple(text_fields),
         split_fields=_origins(given["split_field"], "--split-field", FIELD_ORIGINS),
         origin_by_field=_origins(given["origin_by_field"], "--origin-by-field", FIELD_ORIGINS),
@@ -273,13 +302,17 @@ def _show(done: Registration, *, as_json: bool) -> None:
                 "words": version.words,
                 "content_root": version.content_root,
                 "files": done.files,
-                "skipped": [str(path) for path in done.skipped],
+                "skipped": list(done.skipped),
+                "bad_input": {
+                    "count": done.bad_count,
+                    "listed": [skip.why for skip in done.bad_input],
+                },
                 "same_content": [str(other) for other in done.same_content],
             }
         )
         return
-    for path in done.skipped:
-        tell(f"skipped {clean(str(path))}")
+    _tell_all([f"skipped {path}" for path in done.skipped], len(done.skipped))
+    _tell_all([f"left out: {skip.why}" for skip in done.bad_input], done.bad_count)
     say(f"{ref}   {_headline(done)}")
     lines = [
         (
@@ -289,6 +322,7 @@ def _show(done: Registration, *, as_json: bool) -> None:
         ),
         ("Text", f"{size(version.bytes)} · {plural(version.words, 'word')}"),
         ("Read from", plural(done.files, "file")),
+        *_left_out(done),
         ("Content root", version.content_root),
     ]
     if done.same_content:
@@ -297,6 +331,19 @@ def _show(done: Registration, *, as_json: bool) -> None:
     lines.append(("Next", f"firsthand show {ref.short}"))
     for line in block(lines):
         say(line)
+
+
+def _tell_all(lines: list[str], total: int) -> None:
+    for line in lines[:MAX_TOLD]:
+        tell(clean(line))
+    if total > MAX_TOLD:
+        tell(f"and {count(total - MAX_TOLD)} more, see `--json`")
+
+
+def _left_out(done: Registration) -> list[tuple[str, str]]:
+    if not done.bad_count:
+        return []
+    return [("Left out", f"{count(done.bad_count)} records or files that are not valid")]
 
 
 def _headline(done: Registration) -> str:

@@ -6,6 +6,7 @@ relies on that when it fetches texts again.
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -19,23 +20,48 @@ class Format(StrEnum):
     """The file formats that can be read."""
 
     PARQUET = "parquet"
+    ARROW = "arrow"
     JSONL = "jsonl"
+    JSON = "json"
     CSV = "csv"
+    TSV = "tsv"
     TEXT = "text"
+    TAR = "tar"
+
+
+class Orient(StrEnum):
+    """What a JSON file is: a list of records, or an object of parallel lists."""
+
+    RECORDS = "records"
+    COLUMNS = "columns"
+
+
+class OnBadInput(StrEnum):
+    """What happens to a record or text file that is not valid."""
+
+    FAIL = "fail"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """Which fields of a record make a document, and what else each record says about it.
 
-    A *path* is the name of a field, or names joined by dots into nested objects. A field whose
-    name contains the dots literally is found first.
+    A *path* is the name of a field, or names joined by dots into nested objects; an index as in
+    `messages[-1].content` takes one item of a list, the negative ones from its end. A field whose
+    name contains the dots or brackets literally is found first.
 
     Attributes:
-        format: The format of every file, or None to go by each file's name.
+        format: The format of every file, or None to go by each file's name. Archives are known by
+            their names in any case, and then it is the format of their members.
         lines: Text files hold one document per non-blank line, stripped, instead of one per file.
-        text_fields: Paths whose texts, joined by newlines, are the document. Empty: the field
-            `text`, or the only text field there is.
+        paragraphs: Text files hold one document per run of non-blank lines, stripped.
+        orient: What a JSON file is.
+        encoding: The Python name of the encoding of text, CSV, TSV and JSON; None is UTF-8.
+        on_bad_input: What happens to a record or text file that is not valid.
+        text_fields: Paths whose texts, joined by newlines, are the document; a list of texts
+            counts as its items joined by newlines. Empty: the field `text`, or the only text
+            field there is.
         split_fields: Instead of `text_fields`: each path gives a document of its own, with that
             origin.
         origin_by_field: Instead of `text_fields`: the paths joined by newlines are one document,
@@ -50,6 +76,10 @@ class ReadOptions:
 
     format: Format | None = None
     lines: bool = False
+    paragraphs: bool = False
+    orient: Orient = Orient.RECORDS
+    encoding: str | None = None
+    on_bad_input: OnBadInput = OnBadInput.FAIL
     text_fields: tuple[str, ...] = ()
     split_fields: tuple[tuple[str, Origin], ...] = ()
     origin_by_field: tuple[tuple[str, Origin], ...] = ()
@@ -61,6 +91,12 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         """Refuse combinations that have no meaning."""
+        if self.lines and self.paragraphs:
+            raise InvalidInputError(
+                "`--lines` and `--paragraphs` cannot be used together", hint="leave out one of them"
+            )
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
         ways = [
             flag
             for flag, value in (
@@ -125,6 +161,24 @@ class ReadOptions:
         return cls(**made)
 
 
+def _check_encoding(name: str) -> None:
+    try:
+        codecs.getincrementaldecoder(name)
+        # Refuses what is known but encodes no text, such as `base64`; an empty text would not do.
+        b"a".decode(name)
+        known = True
+    except UnicodeError:
+        known = True
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        shown = name if name.isprintable() else "?"
+        raise InvalidInputError(
+            f"there is no encoding `{shown}`",
+            hint="use a name that Python knows, such as `latin-1`, `utf-16`, `cp1252` or `gb18030`",
+        )
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -133,6 +187,8 @@ def _plain(value: Any) -> Any:
 
 _PARSERS: Final[dict[str, Any]] = {
     "format": Format,
+    "orient": Orient,
+    "on_bad_input": OnBadInput,
     "text_fields": tuple,
     "split_fields": lambda rows: tuple((path, Origin(origin)) for path, origin in rows),
     "origin_by_field": lambda rows: tuple((path, Origin(origin)) for path, origin in rows),

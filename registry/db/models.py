@@ -110,7 +110,8 @@ class Location(Base):
         uid: Names the document table in the registry's storage.
         base: The folder that the file names are relative to.
         options: The reader's options (`ReadOptions.to_json`).
-        files: Name, size and modification time of each file, in the order they were read.
+        files: Name, size and modification time of each file, in the order they were read; and
+            `skipped`, how much of it was left out because it is not valid, where any was.
         order_root: SHA-256 over the content hashes in reading order; locations with the same
             one hold the same documents in the same rows.
         table_digest: SHA-256 over the document table's files.

@@ -131,7 +131,7 @@ class TextSource:
             return read_texts(self._store.vault(place.uid))
         options = ReadOptions.from_json(place.options)
         files = [Path(place.base) / file["name"] for file in place.files]
-        return readers.documents(readers.discover(files, options).files, options)
+        return readers.documents(readers.discover(files, options, every=True).files, options)
 
     def _streamed(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
         """Read a place that has the rows in the same order."""

@@ -3,8 +3,10 @@
 `discover` finds the files, `documents` reads them, `schema` says which columns come out.
 `registry.core.source.ReadOptions` says how a record becomes documents. The steps, in order:
 
-1. `files` finds and sorts the files, and opens them decompressed;
-2. `parquet`, `jsonl`, `csv` and `text` turn one file into `records`: columns of needed fields;
+1. `files` finds and sorts the files, and opens them decompressed; `archives` opens tar archives,
+   `encodings` turns text into UTF-8;
+2. `parquet`, `arrow`, `jsonl`, `json`, `csv` and `text` turn one file into `records`: columns of
+   needed fields, which `columns` finds in Arrow data and `objects` in JSON;
 3. `fields` and `dates` turn records into documents with their origin, names and dates;
 4. `batches` keeps the stream within bounds; `ahead` lets it run in a thread of its own.
 """
@@ -13,11 +15,12 @@ from __future__ import annotations
 
 from registry.readers.ahead import read_ahead
 from registry.readers.batches import schema, text_buffers
-from registry.readers.files import Discovered, SourceFile, discover
+from registry.readers.files import Discovered, Skip, SourceFile, discover
 from registry.readers.stream import documents
 
 __all__ = [
     "Discovered",
+    "Skip",
     "SourceFile",
     "discover",
     "documents",

@@ -50,12 +50,13 @@ class DocumentMaker:
                     hint="an empty value says nothing about who wrote a text: leave it out",
                 )
 
-    def batch(self, records: Records, file: int) -> pa.RecordBatch:
+    def batch(self, records: Records, file: int, before: int = 0) -> pa.RecordBatch:
         """Return the documents of some records, in order.
 
         Args:
             records: Records of one file.
             file: The position of that file among the files read.
+            before: How many records that file has before those of its member, in an archive.
 
         Raises:
             InvalidInputError: A value cannot be a label, or a date, under the options.
@@ -66,7 +67,8 @@ class DocumentMaker:
             pc.fill_null(records.columns[Field(path, Role.TEXT)], "") for path in records.texts
         ]
         count = len(records) * parts
-        positions = np.arange(records.first, records.first + len(records))
+        first = before + records.first
+        positions = np.arange(first, first + len(records))
         columns: dict[str, pa.Array] = {
             "text": _interleaved(texts) if options.split_fields else _joined(texts),
             "file": pa.array(np.full(count, file, np.int32)),

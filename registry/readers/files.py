@@ -6,10 +6,12 @@ to the module of the format.
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -20,18 +22,32 @@ from registry.core.source import Format, ReadOptions
 from registry.errors import InvalidInputError
 
 CARD_NAME: Final = "dataset.json"
-"""A card that describes the files beside it; it is never read as data."""
+"""A card that describes the files beside it."""
+CARD_BEGINNINGS: Final = ("README", "LICENSE")
+"""How the names of other cards begin, in exactly this case; `license.md` is no card."""
 SUFFIXES: Final = {
     ".parquet": Format.PARQUET,
+    ".arrow": Format.ARROW,
+    ".arrows": Format.ARROW,
+    ".feather": Format.ARROW,
+    ".ipc": Format.ARROW,
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
+    ".json": Format.JSON,
     ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".tar": Format.TAR,
     ".txt": Format.TEXT,
     ".text": Format.TEXT,
     ".md": Format.TEXT,
     ".rst": Format.TEXT,
 }
-COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+_CHUNK: Final = 1 << 18
+_TGZ: Final = ".tgz"
+_COMPRESSED_INSIDE: Final = {Format.PARQUET: "Parquet", Format.ARROW: "Arrow"}
+_XZ_MEMORY: Final = 256 << 20
+"""More than any preset of xz needs to decompress; what a file may ask for is unbounded."""
 
 
 class ByteStream(Protocol):
@@ -42,6 +58,33 @@ class ByteStream(Protocol):
         ...
 
 
+class Source(Protocol):
+    """What a reader reads: a file, or a member of an archive. As text it is its name."""
+
+    @property
+    def format(self) -> Format:
+        """Return what it holds, once decompressed."""
+        ...
+
+    @property
+    def compression(self) -> str | None:
+        """Return how it is compressed, a value of `COMPRESSIONS`."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Return its bytes, before they are decompressed."""
+        ...
+
+    def raw(self) -> AbstractContextManager[ByteStream]:
+        """Open it as it is, compressed or not. A member can be opened once."""
+        ...
+
+    def at_random(self) -> pa.NativeFile:
+        """Open it for reading in any order, for formats that begin at their end."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file to read, as it was when it was found.
@@ -49,7 +92,7 @@ class SourceFile:
     Attributes:
         path: Its normalised absolute path; links are not followed in it.
         format: What it holds, once decompressed.
-        compression: `gzip`, `zstd` or None.
+        compression: `gzip`, `zstd`, `bz2`, `xz` or None.
         size: Its bytes on disk.
         mtime_ns: When it was last written, in nanoseconds since 1970.
     """
@@ -64,6 +107,16 @@ class SourceFile:
         """Return the path for a message, without control characters."""
         return shown(self.path)
 
+    @contextmanager
+    def raw(self) -> Iterator[ByteStream]:
+        """Open it as it is, compressed or not."""
+        with pa.OSFile(str(self.path), "rb") as file:
+            yield file
+
+    def at_random(self) -> pa.NativeFile:
+        """Open it for reading in any order."""
+        return pa.OSFile(str(self.path), "rb")
+
     def check_unchanged(self) -> None:
         """Compare the file with what was found at first; called when all of it was read.
 
@@ -75,7 +128,7 @@ class SourceFile:
         try:
             now = self.path.stat()
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise InvalidInputError(
                 f"`{self}` changed while it was read",
@@ -84,28 +137,46 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """Something that was passed over while files were read.
+
+    Attributes:
+        file: The file it is in, or is.
+        where: Its place, such as `a.jsonl:3`, for a person.
+        why: What is wrong with it, or None for a member of an archive that is no input.
+    """
+
+    file: SourceFile
+    where: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Discovered:
     """What was found under some paths.
 
     Attributes:
         files: The files to read, sorted by path.
-        skipped: Hidden files and dataset cards, sorted by path.
+        skipped: Hidden files and cards, sorted by path.
     """
 
     files: tuple[SourceFile, ...]
     skipped: tuple[Path, ...]
 
 
-def discover(paths: Sequence[Path], options: ReadOptions) -> Discovered:
+def discover(paths: Sequence[Path], options: ReadOptions, *, every: bool = False) -> Discovered:
     """Find the files to read under some paths, sorted by their normalised absolute path.
 
-    Folders are searched to any depth and links are followed. Hidden files and folders and
-    `dataset.json` cards are skipped, unless they are the one path that was named. A file that is
-    reached in two ways is read once, under the first of its names.
+    Folders are searched to any depth and links are followed. Hidden files and folders are skipped,
+    unless they are named, and so are the cards of a named folder: the files in it, not in folders
+    below, that are called `dataset.json`, `README…` or `LICENSE…` in exactly this case. A
+    `dataset.json` among several named paths is skipped too. A file that is reached in two ways is
+    read once, under the first of its names.
 
     Args:
         paths: Files and folders.
-        options: `format` decides for every file; without it each file's name does.
+        options: `format` decides for every file but archives; without it each file's name does.
+        every: Take every named file, also a card: it was chosen before.
 
     Raises:
         InvalidInputError: A path does not exist, cannot be read or leads back to itself, a name
@@ -116,7 +187,7 @@ def discover(paths: Sequence[Path], options: ReadOptions) -> Discovered:
     search = _Search(options.format)
     # Sorted first, so that of two names for one folder the same one is kept in any order.
     for path in sorted({Path(os.path.normpath(path.absolute())) for path in paths}, key=str):
-        if path.name == CARD_NAME and len(paths) > 1:
+        if path.name == CARD_NAME and len(paths) > 1 and not every:
             search.skipped.add(path)
         else:
             search.named(path)
@@ -132,10 +203,10 @@ def discover(paths: Sequence[Path], options: ReadOptions) -> Discovered:
 
 
 @contextmanager
-def open_stream(file: SourceFile) -> Iterator[ByteStream]:
+def open_stream(file: Source) -> Iterator[ByteStream]:
     """Open a file for reading from its beginning, decompressed.
 
-    Gzip files of several members and zstd files of several frames are read to their end.
+    Files of several members, streams or frames are read to their end.
 
     Raises:
         InvalidInputError: It cannot be opened, or is truncated or damaged. A zstd file that was
@@ -144,35 +215,148 @@ def open_stream(file: SourceFile) -> Iterator[ByteStream]:
     if file.compression is not None and file.size == 0:
         raise _damaged(file, "it is empty, which no compressed file is")
     try:
-        with pa.OSFile(str(file.path), "rb") as raw:
+        with file.raw() as raw:
             if file.compression is None:
                 yield raw
-                return
-            with pa.CompressedInputStream(raw, file.compression) as stream:
-                yield stream
-    except (OSError, pa.ArrowException) as error:
-        if file.compression is None or isinstance(error, PermissionError | FileNotFoundError):
-            raise _unreadable(file.path, error) from error
-        raise _damaged(file, str(error)) from error
+            elif file.compression in _DECOMPRESSORS:
+                yield _Decompressed(raw, _DECOMPRESSORS[file.compression])
+            else:
+                native = raw if isinstance(raw, pa.NativeFile) else pa.PythonFile(raw, "r")
+                with pa.CompressedInputStream(native, file.compression) as stream:
+                    yield stream
+    except READ_ERRORS as error:
+        raise failed(file, error) from error
 
 
-def shown(path: Path) -> str:
+READ_ERRORS: Final = (OSError, EOFError, lzma.LZMAError, pa.ArrowException)
+"""What reading a stream can raise."""
+
+
+def failed(file: Source, error: Exception) -> InvalidInputError:
+    """Return the error for a stream that broke off with one of `READ_ERRORS`."""
+    if file.compression is None or isinstance(error, PermissionError | FileNotFoundError):
+        return unreadable(file, error)
+    return _damaged(file, str(error))
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
+
+
+_DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
+    "bz2": bz2.BZ2Decompressor,
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY),
+}
+
+
+class _Decompressed:
+    """Reads one compressed stream after another to the end of the file.
+
+    Unlike the file objects of the standard library, it takes nothing for granted after the first:
+    bytes that are no stream are an error.
+    """
+
+    def __init__(self, raw: ByteStream, make: Callable[[], _Decompressor]) -> None:
+        self._raw = raw
+        self._make = make
+        self._current = make()
+        self._waiting = b""
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            if self._current.eof:
+                self._waiting = self._current.unused_data or self._raw.read(_CHUNK)
+                if not self._waiting:
+                    return b""
+                self._current = self._make()
+            elif self._current.needs_input and not self._waiting:
+                self._waiting = self._raw.read(_CHUNK)
+                if not self._waiting:
+                    raise EOFError("truncated compressed stream")
+            given, self._waiting = self._waiting, b""
+            if content := self._current.decompress(given, size):
+                return content
+
+
+def shown(path: Path | str) -> str:
     """Return a path for a message, without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(path))
 
 
-def _damaged(file: SourceFile, reason: str) -> InvalidInputError:
+def _damaged(file: Source, reason: str) -> InvalidInputError:
     return InvalidInputError(
         f"`{file}` cannot be decompressed as {file.compression}: {reason}",
         hint="it is truncated or damaged, or its name is wrong: fetch it again",
     )
 
 
-def _unreadable(path: Path, error: Exception) -> InvalidInputError:
+def unreadable(path: Path | Source, error: Exception) -> InvalidInputError:
+    """Return the error for a file or folder that the system does not let us read."""
     reason = getattr(error, "strerror", None) or str(error)
+    name = shown(path) if isinstance(path, Path) else str(path)
     return InvalidInputError(
-        f"`{shown(path)}` cannot be read: {reason}", hint="check the path and its permissions"
+        f"`{name}` cannot be read: {reason}", hint="check the path and its permissions"
     )
+
+
+def is_card(name: str) -> bool:
+    """Return whether a file of this name, at the top of a folder, is about the files there."""
+    return name == CARD_NAME or name.startswith(CARD_BEGINNINGS)
+
+
+def kind(name: str, format: Format | None, where: str) -> tuple[Format, str | None]:
+    """Return what a name tells: the format of the file, and how it is compressed.
+
+    Args:
+        name: The name, without folders.
+        format: The format of every file but archives, or None.
+        where: The file, for messages.
+
+    Raises:
+        InvalidInputError: The name does not tell the format, or no file of it is compressed.
+    """
+    stem, dot, last = name.lower().rpartition(".")
+    if stem and dot + last == _TGZ:
+        return Format.TAR, "gzip"
+    compression = COMPRESSIONS.get(dot + last) if stem else None
+    if compression:
+        stem, dot, last = stem.rpartition(".")
+    told = SUFFIXES.get(dot + last) if stem else None
+    found = told if told is Format.TAR else format or told
+    if found is None:
+        raise InvalidInputError(
+            f"the name of `{where}` does not tell its format",
+            hint=f"say it with `--format {'|'.join(Format)}`, or name only the files to read",
+        )
+    if found in _COMPRESSED_INSIDE and compression:
+        raise InvalidInputError(
+            f"`{where}` is a compressed {_COMPRESSED_INSIDE[found]} file, which cannot be read in"
+            " parts",
+            hint=f"decompress it; {_COMPRESSED_INSIDE[found]} files are compressed inside",
+        )
+    return found, compression
+
+
+def check_one_kind(where: str, files: Sequence[Source]) -> None:
+    """Refuse text files beside others: a readme must not become a document.
+
+    Raises:
+        InvalidInputError: There are text files and files of other formats.
+    """
+    texts = [file for file in files if file.format is Format.TEXT]
+    others = [file for file in files if file.format not in (Format.TEXT, Format.TAR)]
+    if texts and others:
+        raise InvalidInputError(
+            f"`{where}` holds text files, such as `{texts[0]}`, "
+            f"beside {others[0].format} files, such as `{others[0]}`",
+            hint="name the files to read, so that no readme becomes a document",
+        )
 
 
 class _Search:
@@ -192,15 +376,7 @@ class _Search:
             return
         before = len(self.found)
         self._folder(path, ())
-        inside = self.found[before:]
-        texts = [file for file in inside if file.format is Format.TEXT]
-        others = [file for file in inside if file.format is not Format.TEXT]
-        if texts and others:
-            raise InvalidInputError(
-                f"`{shown(path)}` holds text files, such as `{texts[0]}`, "
-                f"beside {others[0].format} files, such as `{others[0]}`",
-                hint="name the files to read, so that no readme becomes a document",
-            )
+        check_one_kind(shown(path), self.found[before:])
 
     def _folder(self, folder: Path, above: tuple[str, ...]) -> None:
         real = os.path.realpath(folder)
@@ -215,12 +391,15 @@ class _Search:
         try:
             inside = sorted(folder.iterdir())
         except OSError as error:
-            raise _unreadable(folder, error) from error
+            raise unreadable(folder, error) from error
         for path in inside:
-            if path.name.startswith(".") or path.name == CARD_NAME:
+            if path.name.startswith("."):
                 self.skipped.add(path)
                 continue
             info = _stat(path)
+            if not above and is_card(path.name) and not stat.S_ISDIR(info.st_mode):
+                self.skipped.add(path)
+                continue
             if stat.S_ISDIR(info.st_mode):
                 self._folder(path, (*above, real))
             else:
@@ -239,7 +418,7 @@ def _stat(path: Path) -> os.stat_result:
             raise InvalidInputError(
                 f"`{shown(path)}` does not exist", hint="check the path"
             ) from error
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _source_file(path: Path, info: os.stat_result, format: Format | None) -> SourceFile:
@@ -257,20 +436,5 @@ def _source_file(path: Path, info: os.stat_result, format: Format | None) -> Sou
         raise InvalidInputError(
             f"`{shown(path)}` cannot be read: permission denied", hint="check its permissions"
         )
-    name = path.name.lower()
-    stem, dot, last = name.rpartition(".")
-    compression = COMPRESSIONS.get(dot + last) if stem else None
-    if compression:
-        stem, dot, last = stem.rpartition(".")
-    format = format or (SUFFIXES.get(dot + last) if stem else None)
-    if format is None:
-        raise InvalidInputError(
-            f"the name of `{shown(path)}` does not tell its format",
-            hint=f"say it with `--format {'|'.join(Format)}`, or name only the files to read",
-        )
-    if format is Format.PARQUET and compression:
-        raise InvalidInputError(
-            f"`{shown(path)}` is a compressed Parquet file, which cannot be read in parts",
-            hint="decompress it; Parquet files are compressed inside",
-        )
+    format, compression = kind(path.name, format, shown(path))
     return SourceFile(path, format, compression, info.st_size, info.st_mtime_ns)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from registry.core.source import ReadOptions
 from registry.errors import InvalidInputError
-from registry.readers.files import SourceFile, open_stream
+from registry.readers.encodings import not_valid, utf8_stream
+from registry.readers.files import Source
 
 LONGEST_LINE: Final = 1 << 30
 """The most bytes a line, a field or a whole text may have: 1 GiB."""
@@ -28,8 +30,8 @@ class Line(NamedTuple):
     content: bytes
 
 
-def lines(file: SourceFile) -> Iterator[Line]:
-    """Read the lines of a file, split at newlines only.
+def lines(file: Source, options: ReadOptions) -> Iterator[Line]:
+    """Read the lines of a file as UTF-8, split at newlines only.
 
     A byte order mark at the beginning is dropped. A file that ends with a newline has no empty
     line after it.
@@ -40,13 +42,13 @@ def lines(file: SourceFile) -> Iterator[Line]:
     number, offset = 1, 0
     begun: list[bytes] = []
     begun_size = 0
-    with open_stream(file) as stream:
+    with utf8_stream(file, options) as stream:
         while chunk := stream.read(_CHUNK):
             pieces = chunk.split(b"\n")
             begun.append(pieces[0])
             begun_size += len(pieces[0])
             if begun_size > LONGEST_LINE:
-                raise _too_long(file, f"line {number}")
+                raise too_long(file, f"line {number}")
             if len(pieces) == 1:
                 continue
             pieces[0] = b"".join(begun)
@@ -60,37 +62,33 @@ def lines(file: SourceFile) -> Iterator[Line]:
         yield _line(number, offset, b"".join(begun))
 
 
-def whole(file: SourceFile) -> bytes:
-    """Read all bytes of a file.
+def whole(file: Source, options: ReadOptions) -> bytes:
+    """Read all bytes of a file, as UTF-8 where the options say another encoding.
 
     Raises:
         InvalidInputError: The file cannot be read, or has more than `LONGEST_LINE` bytes.
     """
     chunks: list[bytes] = []
     size = 0
-    with open_stream(file) as stream:
+    with utf8_stream(file, options) as stream:
         while chunk := stream.read(_CHUNK):
             chunks.append(chunk)
             size += len(chunk)
             if size > LONGEST_LINE:
-                raise _too_long(file, "the text")
+                raise too_long(file, "the text")
     return b"".join(chunks)
 
 
-def decode(file: SourceFile, line: Line) -> str:
+def decode(file: Source, line: Line, options: ReadOptions) -> str:
     """Return a line as text.
 
     Raises:
-        InvalidInputError: It is not valid UTF-8; the message names the line and the byte.
+        InvalidInputError: It is not valid; the message names the line and the byte.
     """
     try:
         return line.content.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"`{file}:{line.number}` is not valid UTF-8 at byte {line.offset + error.start}"
-            f" of the file: {error.reason}",
-            hint="convert the file to UTF-8 first",
-        ) from error
+        raise not_valid(f"{file}:{line.number}", options, error, line.offset) from error
 
 
 def _line(number: int, offset: int, content: bytes) -> Line:
@@ -99,7 +97,8 @@ def _line(number: int, offset: int, content: bytes) -> Line:
     return Line(number, offset, content)
 
 
-def _too_long(file: SourceFile, what: str) -> InvalidInputError:
+def too_long(file: Source, what: str) -> InvalidInputError:
+    """Return the error for a part of a file with more than `LONGEST_LINE` bytes."""
     return InvalidInputError(
         f"{what} of `{file}` is longer than {LONGEST_LINE >> 30} GiB",
         hint="a document can be at most this long: split it, or check the format of the file",

@@ -7,17 +7,23 @@ that `registry.readers.fields` need not know where records came from.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from registry.core.source import Format, ReadOptions
+from registry.core.source import Format, Orient, ReadOptions
 from registry.errors import InvalidInputError
-from registry.readers.files import SourceFile
+from registry.readers.files import Source
 
+_ENCODED: Final = frozenset({Format.TEXT, Format.JSONL, Format.JSON, Format.CSV, Format.TSV})
+OnBad = Callable[[InvalidInputError], None]
+"""What a reader calls for a record that is not valid: raises the error, or notes what is left out.
+
+Only called where the next record is found for certain; everything else is raised.
+"""
 _NAMES_SHOWN: Final = 20
 
 
@@ -47,13 +53,15 @@ class Records:
         texts: The paths of the fields whose texts make documents.
         columns: A column per field; null where a record does not have the field.
         lines: The line each record begins at, for formats made of lines.
+        positions: For messages, the position of each record counting those left out before it.
     """
 
-    file: SourceFile
+    file: Source
     first: int
     texts: tuple[str, ...]
     columns: dict[Field, pa.Array]
     lines: Sequence[int] | None = None
+    positions: Sequence[int] | None = None
 
     def __len__(self) -> int:
         """Return how many records there are."""
@@ -62,10 +70,11 @@ class Records:
     def place(self, index: int) -> str:
         """Return where a record is, for a message; lines and records are counted from 1."""
         line = None if self.lines is None else self.lines[index]
-        return place(self.file, self.first + index, line)
+        record = self.first + index if self.positions is None else self.positions[index]
+        return place(self.file, record, line)
 
 
-def place(file: SourceFile, record: int, line: int | None = None) -> str:
+def place(file: Source, record: int, line: int | None = None) -> str:
     """Return where a record is, for a message; lines and records are counted from 1."""
     return f"record {record + 1} of `{file}`" if line is None else f"`{file}:{line}`"
 
@@ -94,7 +103,7 @@ def needed_fields(texts: Iterable[str], options: ReadOptions) -> tuple[Field, ..
 
 
 def default_text(
-    file: SourceFile, options: ReadOptions, names: Sequence[str], strings: Sequence[str]
+    file: Source, options: ReadOptions, names: Sequence[str], strings: Sequence[str]
 ) -> tuple[str, ...]:
     """Choose the text field of a file when the options name none.
 
@@ -123,7 +132,7 @@ def default_text(
     raise InvalidInputError(f"`{file}` has no field `text` and {found}", hint=hint)
 
 
-def missing_field(file: SourceFile, path: str, names: Iterable[str]) -> InvalidInputError:
+def missing_field(file: Source, path: str, names: Iterable[str]) -> InvalidInputError:
     """Return the error for a field that no record of a file has."""
     known = sorted(set(names))
     near = difflib.get_close_matches(path, known, n=1)
@@ -147,17 +156,25 @@ def wrong_type(where: str, field: Field, found: str) -> InvalidInputError:
     )
 
 
-def no_lines(file: SourceFile, options: ReadOptions) -> None:
-    """Refuse an option that only text files have.
+def check_options(file: Source, options: ReadOptions) -> None:
+    """Refuse options that say something about other formats only.
 
     Raises:
-        InvalidInputError: The documents were asked for by line.
+        InvalidInputError: They split, transcode or turn around what this format is not.
     """
-    if options.lines and file.format is not Format.TEXT:
-        raise InvalidInputError(
-            f"`--lines` is for text files, and `{file}` is a {file.format} file",
-            hint="leave out `--lines`, or say `--format text`",
-        )
+    format = file.format
+    for flag, asked, formats in (
+        ("--lines", options.lines, {Format.TEXT}),
+        ("--paragraphs", options.paragraphs, {Format.TEXT}),
+        ("--orient", options.orient is not Orient.RECORDS, {Format.JSON}),
+        ("--encoding", options.encoding is not None, _ENCODED),
+    ):
+        if asked and format not in formats:
+            names = ", ".join(sorted(formats))
+            raise InvalidInputError(
+                f"`{flag}` is for {names} files, and `{file}` is a {format} file",
+                hint=f"leave out `{flag}`, or say what the file is with `--format`",
+            )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -7,17 +7,22 @@ from typing import Final
 
 import pyarrow as pa
 
-from registry.core.source import Format, ReadOptions
-from registry.readers import csv, jsonl, parquet, text
+from registry.core.source import Format, OnBadInput, ReadOptions
+from registry.errors import InvalidInputError
+from registry.readers import arrow, csv, json, jsonl, parquet, text
+from registry.readers.archives import members
 from registry.readers.batches import bounded
 from registry.readers.fields import DocumentMaker
-from registry.readers.files import SourceFile
-from registry.readers.records import Records
+from registry.readers.files import Skip, Source, SourceFile
+from registry.readers.records import OnBad, Records
 
-_READERS: Final[dict[Format, Callable[[SourceFile, ReadOptions], Iterator[Records]]]] = {
+_READERS: Final[dict[Format, Callable[[Source, ReadOptions, OnBad], Iterator[Records]]]] = {
     Format.PARQUET: parquet.records,
+    Format.ARROW: arrow.records,
     Format.JSONL: jsonl.records,
+    Format.JSON: json.records,
     Format.CSV: csv.records,
+    Format.TSV: csv.records,
     Format.TEXT: text.records,
 }
 
@@ -27,6 +32,7 @@ def documents(
     options: ReadOptions,
     *,
     on_file: Callable[[SourceFile], None] | None = None,
+    on_skip: Callable[[Skip], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Read the documents of files as batches with the columns of `batches.schema`.
 
@@ -39,23 +45,50 @@ def documents(
         options: How files become documents.
         on_file: Called with each file after its last document was read and the file was found
             unchanged; the batch with that document may still be to come.
+        on_skip: Called with each member of an archive that is no input, and with
+            `OnBadInput.SKIP` each record or text file that is not valid.
 
     Raises:
         InvalidInputError: A file cannot be read under the options, or changed meanwhile. Batches
             may have been yielded before.
     """
-    yield from bounded(_batches(files, options, on_file))
+    yield from bounded(_batches(files, options, on_file, on_skip or (lambda _: None)))
 
 
 def _batches(
     files: Sequence[SourceFile],
     options: ReadOptions,
     on_file: Callable[[SourceFile], None] | None,
+    on_skip: Callable[[Skip], None],
 ) -> Iterator[pa.RecordBatch]:
     maker = DocumentMaker(options)
     for index, file in enumerate(files):
-        for records in _READERS[file.format](file, options):
-            yield maker.batch(records, index)
+        count = 0
+        for source in _sources(file, options, on_skip):
+            before = count
+            for records in _READERS[source.format](
+                source, options, _on_bad(file, options, on_skip)
+            ):
+                count = before + records.first + len(records)
+                yield maker.batch(records, index, before)
         file.check_unchanged()
         if on_file is not None:
             on_file(file)
+
+
+def _sources(
+    file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
+) -> Iterator[Source]:
+    """Give what is to be read of a file: itself, or its members one by one."""
+    if file.format is not Format.TAR:
+        return iter((file,))
+    return members(file, options, lambda where: on_skip(Skip(file, where, None)))
+
+
+def _on_bad(file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]) -> OnBad:
+    def bad(error: InvalidInputError) -> None:
+        if options.on_bad_input is OnBadInput.FAIL:
+            raise error
+        on_skip(Skip(file, str(file), error.message))
+
+    return bad

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import io
+import sqlite3
+import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.running import Cli
 
 KEYS = {
     "dataset", "version", "outcome", "added", "documents", "distinct", "exact_duplicates", "empty",
-    "bytes", "words", "content_root", "files", "skipped", "same_content",
+    "bytes", "words", "content_root", "files", "skipped", "bad_input", "same_content",
 }  # fmt: skip
 
 
@@ -34,7 +39,7 @@ def test_a_dataset_is_registered(cli: Cli, tmp_path: Path) -> None:
         "dataset": "team/essays", "version": 1, "outcome": "registered", "added": [],
         "documents": 3, "distinct": 2, "exact_duplicates": 1, "empty": 1, "bytes": 16, "words": 4,
         "content_root": None, "files": 1, "skipped": [str(tmp_path / "d/dataset.json")],
-        "same_content": [],
+        "bad_input": {"count": 0, "listed": []}, "same_content": [],
     }  # fmt: skip
 
 
@@ -74,7 +79,7 @@ def test_names_that_are_none(cli: Cli, tmp_path: Path, name: str) -> None:
         ["--origin", "Human"], ["--origin", "humanoid"], ["--origin", ""],
         ["--origin-map", "0=Human"], ["--origin-map", "0"], ["--origin-map", "=human"],
         ["--split-field", "a=mixed"], ["--split-field", "a"], ["--date-field", "written=x"],
-        ["--format", "json"], ["--access", "stolen"], ["--visibility", "secret"], ["--nope"],
+        ["--format", "xml"], ["--access", "stolen"], ["--visibility", "secret"], ["--nope"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -164,3 +169,66 @@ def test_everything_a_registrant_can_say_is_shown(cli: Cli, tmp_path: Path) -> N
     assert record["locations"][0]["sources"] == ["https://x.example"]
     assert record["locations"][0]["kept"] is True
     assert "Missing" not in cli("show", "d").out
+
+
+def tar(path: Path, **members: bytes) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(f"{name}.txt")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_what_is_not_valid_is_left_out_only_when_asked_and_recorded(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "d").mkdir()
+    tar(tmp_path / "d/b.tar.gz", one=b"One.", two=b"tw\xff", **{".hidden": b"x"})
+    (tmp_path / "d/a.txt").write_text("Zero.")
+    refused = cli("register", "d", "--name", "essays", "--json")
+    assert (refused.code, refused.error["type"]) == (1, "InvalidInputError")
+    assert "b.tar.gz!two.txt` is not valid UTF-8 at byte 2" in refused.error["message"]
+    assert "--on-bad-input skip" in refused.error["hint"]
+    assert cli("dataset", "list", "--json").json == {"datasets": []}
+
+    ran = cli("register", "d", "--name", "essays", "--on-bad-input", "skip", "--json").json
+    assert (ran["documents"], ran["files"]) == (2, 2)
+    assert ran["skipped"] == [f"{tmp_path}/d/b.tar.gz!.hidden.txt"]
+    assert ran["bad_input"]["count"] == 1
+    (why,) = ran["bad_input"]["listed"]
+    assert "b.tar.gz!two.txt` is not valid UTF-8" in why
+    with closing(sqlite3.connect(tmp_path / ".firsthand/registry.db")) as database:
+        ((files,),) = database.execute("SELECT files FROM locations")
+    assert [file.get("skipped") for file in orjson.loads(files)] == [
+        None,
+        {"count": 1, "listed": [why]},
+    ]
+    again = cli("register", "d", "--name", "essays", "--on-bad-input", "skip")
+    assert "nothing to add" in again.out
+    assert "Left out      1 records or files that are not valid" in again.out
+    assert f"left out: {why}" in again.err
+
+
+RECIPE = "{sources: [a, b], human: {at_least: 100 %}, seed: 1}"
+
+
+def test_what_was_read_in_new_ways_is_read_again_for_an_export(cli: Cli, tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar.gz", one=b"Eins \xfc.", two=b"Zwei.\n\nDrei.")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/x").mkdir()
+    (tmp_path / "b/x/dataset.json").write_text('{"t": [["Vier.", "Vier."], ["Sechs."]]}')
+    (tmp_path / "b/y.json").write_text('{"t": [["Sieben."]]}')
+    archive = ["--paragraphs", "--encoding", "latin-1", "--origin", "human"]
+    assert cli("register", "a.tar.gz", "--name", "a", *archive).code == 0
+    columns = ["--orient", "columns", "--text-field", "t", "--origin", "human"]
+    assert cli("register", "b", "--name", "b", *columns).code == 0
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    exported = cli("export", "r.yaml", "--out", "snap")
+    assert exported.code == 0, exported.err
+    found = sorted(
+        row["text"]
+        for file in (tmp_path / "snap/data").iterdir()
+        for row in pq.read_table(file).to_pylist()
+    )
+    assert found == ["Drei.", "Eins ü.", "Sechs.", "Sieben.", "Vier.\nVier.", "Zwei."]

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from registry.core.dataset import Origin
+from registry.core.source import OnBadInput
 from registry.errors import InvalidInputError
 from registry.readers import csv as module
-from tests.readers.making import batches, csv_bytes, rows, texts, written
+from tests.readers.making import batches, csv_bytes, rows, skips, texts, written
 
 
 def test_quotes_newlines_and_commas_inside_texts(tmp_path: Path) -> None:
@@ -91,3 +92,34 @@ def test_bad_input_is_named(
         rows(file, **options)
     for fragment in fragments:
         assert fragment in f"{caught.value.message} | {caught.value.hint}"
+
+
+def test_tabs_instead_of_commas(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.tsv", 'id\ttext\r\n1\ta, b\n2\t"c\td\n""e"""\n')
+    assert texts(file, text_fields=("text",)) == ["a, b", 'c\td\n"e"']
+    bad = written(tmp_path / "bad.tsv", 'text\n"x\n')
+    with pytest.raises(InvalidInputError, match=r"bad\.tsv:2` is not valid TSV") as caught:
+        texts(bad)
+    assert "tabs" in str(caught.value.hint)
+
+
+def test_rows_that_are_not_valid_are_left_out_and_told(tmp_path: Path) -> None:
+    content = b'text,n\na,1\nb\xff,2\n"c\n\xfe",3\nd\ne,5\n'
+    file = written(tmp_path / "a.csv", content)
+    skip = {"on_bad_input": OnBadInput.SKIP, "text_fields": ("text",)}
+    found, passed = skips(file, **skip)
+    assert found == ["a", "e"]
+    assert [str(skip.why).split("`")[1] for skip in passed] == [
+        f"{file}:3",
+        f"{file}:4",
+        f"{file}:6",
+    ]
+    with pytest.raises(InvalidInputError, match=r"a\.csv:1` is not valid UTF-8"):
+        skips(written(tmp_path / "a.csv", b"te\xffxt\na\n"), **skip)
+    with pytest.raises(InvalidInputError, match="not valid CSV"):
+        skips(written(tmp_path / "a.csv", b'text\n"a\n'), **skip)
+
+
+def test_rows_in_another_encoding(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv.gz", "text,n\ngrün,1\n".encode("utf-16"))
+    assert texts(file, text_fields=("text",), encoding="utf-16") == ["grün"]

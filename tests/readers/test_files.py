@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import shutil
 from collections.abc import Callable
@@ -45,6 +47,18 @@ def content(file: SourceFile) -> bytes:
         ("a.text", "text", None),
         ("a.md", "text", None),
         ("v1.2.rst.zst", "text", "zstd"),
+        ("a.json", "json", None),
+        ("a.json.xz", "json", "xz"),
+        ("a.tsv.bz2", "tsv", "bz2"),
+        ("a.arrow", "arrow", None),
+        ("a.arrows", "arrow", None),
+        ("a.feather", "arrow", None),
+        ("a.ipc", "arrow", None),
+        ("a.tar", "tar", None),
+        ("a.tgz", "tar", "gzip"),
+        ("a.tar.gz", "tar", "gzip"),
+        ("a.tar.zst", "tar", "zstd"),
+        ("a.TAR.XZ", "tar", "xz"),
     ],
 )
 def test_the_name_tells_format_and_compression(
@@ -70,17 +84,30 @@ def test_order_of_the_arguments_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_cards_are_skipped_and_listed(tmp_path: Path) -> None:
-    for name in ("a.txt", ".hidden.txt", ".git/HEAD", "dataset.json", "in/dataset.json"):
+    cards = ["LICENSE", "LICENSE.txt", "README", "README.md", "dataset.json"]
+    hidden = [".git/HEAD", ".hidden.txt", "in/.hidden.txt"]
+    documents = ["a.txt", "in/LICENSE.txt", "in/README.md", "license.md", "readme.txt"]
+    for name in cards + hidden + documents:
         written(tmp_path / name, name)
-    written(tmp_path / "in/b.txt", "b")
     found = discover([tmp_path], ANY)
-    assert [file.path.name for file in found.files] == ["a.txt", "b.txt"]
+    assert [str(file.path.relative_to(tmp_path)) for file in found.files] == documents
     assert [str(path.relative_to(tmp_path)) for path in found.skipped] == [
         ".git",
         ".hidden.txt",
-        "dataset.json",
-        "in/dataset.json",
+        *cards,
+        "in/.hidden.txt",
     ]
+
+
+def test_a_folder_with_the_name_of_a_card_is_a_folder(tmp_path: Path) -> None:
+    written(tmp_path / "LICENSES/mit.txt", "MIT")
+    assert names(tmp_path, tmp_path) == ["LICENSES/mit.txt"]
+
+
+def test_what_was_chosen_before_is_found_again_by_name(tmp_path: Path) -> None:
+    files = [written(tmp_path / f"{name}/dataset.json", "[]") for name in ("a", "b")]
+    assert [file.path for file in discover([tmp_path], ANY).files] == files
+    assert [file.path for file in discover(files, ANY, every=True).files] == files
 
 
 def test_a_card_among_named_files_is_skipped_too(tmp_path: Path) -> None:
@@ -96,15 +123,11 @@ def test_what_is_named_alone_is_read_whatever_its_name(tmp_path: Path) -> None:
 
 
 def test_with_a_format_every_file_counts(tmp_path: Path) -> None:
-    for name in ("LICENSE", "a.json", "b.weird", "c.txt.gz"):
+    every = ["COPYING", "a.json", "b.weird", "c.txt.gz"]
+    for name in every:
         written(tmp_path / name, name)
-    assert names(tmp_path, tmp_path, options=TEXT) == ["LICENSE", "a.json", "b.weird", "c.txt.gz"]
-    assert sorted(texts(tmp_path, format=Format.TEXT)) == [
-        "LICENSE",
-        "a.json",
-        "b.weird",
-        "c.txt.gz",
-    ]
+    assert names(tmp_path, tmp_path, options=TEXT) == every
+    assert texts(tmp_path, format=Format.TEXT) == every
 
 
 def test_a_file_named_in_several_ways_is_read_once(tmp_path: Path) -> None:
@@ -126,12 +149,12 @@ def test_a_link_without_a_suffix_behind_it_is_known_by_its_own_name(tmp_path: Pa
 
 def unknown_suffix(folder: Path) -> list[Path]:
     written(folder / "a.txt", "a")
-    written(folder / "b.json", "[]")
+    written(folder / "b.weird", "[]")
     return [folder]
 
 
 def no_suffix(folder: Path) -> list[Path]:
-    return [written(folder / "README", "a")]
+    return [written(folder / "COPYING", "a")]
 
 
 def only_compressed(folder: Path) -> list[Path]:
@@ -140,6 +163,10 @@ def only_compressed(folder: Path) -> list[Path]:
 
 def compressed_parquet(folder: Path) -> list[Path]:
     return [written(folder / "a.parquet.gz", "a")]
+
+
+def compressed_arrow(folder: Path) -> list[Path]:
+    return [written(folder / "a.feather.xz", "a")]
 
 
 def nothing(folder: Path) -> list[Path]:
@@ -152,7 +179,8 @@ def empty_folder(folder: Path) -> list[Path]:
 
 
 def only_skipped(folder: Path) -> list[Path]:
-    written(folder / "dataset.json", "{}")
+    for name in ("dataset.json", "README.md", "LICENSE", ".hidden"):
+        written(folder / name, "{}")
     return [folder]
 
 
@@ -186,7 +214,7 @@ def a_pipe(folder: Path) -> list[Path]:
 
 
 def text_beside_data(folder: Path) -> list[Path]:
-    written(folder / "README.md", "about")
+    written(folder / "about.md", "about")
     parquet(folder / "data.parquet", {"text": ["a"]})
     return [folder]
 
@@ -194,10 +222,11 @@ def text_beside_data(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("make", "fragments"),
     [
-        (unknown_suffix, ["b.json", "format", "--format"]),
-        (no_suffix, ["README", "--format"]),
+        (unknown_suffix, ["b.weird", "format", "--format"]),
+        (no_suffix, ["COPYING", "--format"]),
         (only_compressed, ["data.gz", "--format"]),
         (compressed_parquet, ["a.parquet.gz", "decompress"]),
+        (compressed_arrow, ["a.feather.xz", "decompress"]),
         (nothing, ["no files were named"]),
         (empty_folder, ["no files to read"]),
         (only_skipped, ["no files to read"]),
@@ -207,7 +236,7 @@ def text_beside_data(folder: Path) -> list[Path]:
         (link_to_itself, ["self.txt", "leads nowhere"]),
         (folder_loop, ["loop", "link back"]),
         (a_pipe, ["pipe.txt", "neither a file nor a folder"]),
-        (text_beside_data, ["README.md", "data.parquet", "name the files"]),
+        (text_beside_data, ["about.md", "data.parquet", "name the files"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -242,12 +271,15 @@ def test_messages_show_no_control_characters(tmp_path: Path) -> None:
     assert caught.value.message.isprintable()
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".bz2", ".xz"])
 def test_a_stream_gives_the_decompressed_bytes(tmp_path: Path, suffix: str) -> None:
     assert content(one(written(tmp_path / f"a.txt{suffix}", STORY))) == STORY
 
 
-@pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".zst", zstd)])
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [(".gz", gzip.compress), (".zst", zstd), (".bz2", bz2.compress), (".xz", lzma.compress)],
+)
 class TestCompressed:
     def test_several_members_are_read_to_the_end(
         self, tmp_path: Path, suffix: str, compress: Compress

@@ -7,9 +7,10 @@ import pytest
 
 from registry.core.dataset import Origin
 from registry.core.evidence import DateKind
+from registry.core.source import OnBadInput
 from registry.errors import InvalidInputError
 from registry.readers import jsonl as module
-from tests.readers.making import batches, jsonl, rows, texts, written
+from tests.readers.making import batches, jsonl, rows, skips, texts, written
 
 
 def test_positions_count_records_and_not_lines(tmp_path: Path) -> None:
@@ -119,7 +120,19 @@ FIELD = {"text_fields": ("text",)}
         (b"null", {}, ["bad.jsonl:1", "null, not an object"]),
         ("{}\n".encode("utf-16"), {}, ["bad.jsonl:1", "not valid UTF-8", "byte 0"]),
         (GOOD + b'{"text": 3}', {}, ["bad.jsonl:2", "`text`", "a number, not text"]),
-        (GOOD + b'\n{"text": ["a"]}', {}, ["bad.jsonl:3", "`text`", "a list"]),
+        (
+            GOOD + b'\n{"text": ["a", 1]}',
+            {},
+            ["bad.jsonl:3", "`text`", "a list that holds a number"],
+        ),
+        (b'{"text": [null]}', {}, ["bad.jsonl:1", "`text`", "a list that holds null"]),
+        (b'{"a": {"b": 1}}', {"text_fields": ("a[0].b",)}, ["bad.jsonl:1", "`a`", "not a list"]),
+        (
+            b'{"a": [[], ["x"]]}',
+            {"text_fields": ("a[1].b",)},
+            ["bad.jsonl:1", "`a[1]`", "is a list"],
+        ),
+        (b'{"a": []}', {"text_fields": ("a[0]",)}, ["no record", "`a[0]`", "`a`"]),
         (b'{"text": true}', {}, ["bad.jsonl:1", "a truth value"]),
         (b'{"text": {"a": "b"}}', {}, ["bad.jsonl:1", "an object", "outer.inner"]),
         (b'{"a": "x", "b": "y"}', {}, ["several fields", "`a`, `b`", "--text-field a"]),
@@ -216,3 +229,28 @@ def test_a_label_that_says_nothing_is_unknown(tmp_path: Path, label: str | None)
     file = jsonl(tmp_path / "a.jsonl", *records)
     found = [row["origin"] for row in rows(file, origin_field="label")]
     assert found == ["unknown", "unknown", "human"]
+
+
+def test_lines_that_are_not_valid_are_left_out_and_told(tmp_path: Path) -> None:
+    content = GOOD + b'{"text": "\xff"}\n{"text"\n[]\n' + GOOD
+    file = written(tmp_path / "a.jsonl", content)
+    found, passed = skips(file, on_bad_input=OnBadInput.SKIP)
+    assert found == ["fine", "fine"]
+    assert [str(skip.why).split("`")[1] for skip in passed] == [f"{file}:{n}" for n in (2, 3, 4)]
+    # A value of another type is no broken record: the options may name the wrong field.
+    written(file, content + b'{"text": 1}')
+    with pytest.raises(InvalidInputError, match=r"a\.jsonl:6.*`text` is a number"):
+        skips(file, on_bad_input=OnBadInput.SKIP)
+
+
+def test_two_labels_under_one_key_are_refused_even_when_skipping(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.jsonl", '{"text": "x", "label": "ai", "label": "human"}')
+    with pytest.raises(InvalidInputError, match="twice in one object"):
+        skips(file, on_bad_input=OnBadInput.SKIP, origin_field="label")
+
+
+def test_lines_in_another_encoding(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.jsonl.gz", '{"text": "größe"}\n{"text": "b"}'.encode("latin-1"))
+    assert texts(file, encoding="latin-1") == ["größe", "b"]
+    with pytest.raises(InvalidInputError, match=r"not valid UTF-8 at byte 12"):
+        texts(file)

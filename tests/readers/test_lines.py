@@ -13,9 +13,11 @@ from registry.readers.files import SourceFile, discover
 from registry.readers.lines import Line, decode, lines, whole
 from tests.readers.making import written
 
+READ = ReadOptions()
+
 
 def source(path: Path) -> SourceFile:
-    (file,) = discover([path], ReadOptions()).files
+    (file,) = discover([path], READ).files
     return file
 
 
@@ -28,8 +30,8 @@ def test_lines_and_their_offsets_rebuild_the_file(
     file = source(written(tmp_path_factory.mktemp("lines") / "a.txt", content))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_CHUNK", 4)
-        found = list(lines(file))
-        assert whole(file) == content
+        found = list(lines(file, READ))
+        assert whole(file, READ) == content
     expected = content.split(b"\n")
     if expected[-1] == b"":
         expected.pop()
@@ -43,7 +45,7 @@ def test_lines_and_their_offsets_rebuild_the_file(
 def test_a_byte_order_mark_is_dropped_once(tmp_path: Path) -> None:
     bom = b"\xef\xbb\xbf"
     file = source(written(tmp_path / "a.txt", bom + b"a\n" + bom + b"b"))
-    assert list(lines(file)) == [Line(1, 3, b"a"), Line(2, 5, bom + b"b")]
+    assert list(lines(file, READ)) == [Line(1, 3, b"a"), Line(2, 5, bom + b"b")]
 
 
 def test_a_line_longer_than_the_limit_is_an_error(
@@ -53,14 +55,14 @@ def test_a_line_longer_than_the_limit_is_an_error(
     monkeypatch.setattr(module, "_CHUNK", 16)
     file = source(written(tmp_path / "a.txt", b"short\n" + b"x" * 200))
     with pytest.raises(InvalidInputError, match=r"line 2 of .*a\.txt.* is longer than"):
-        list(lines(file))
+        list(lines(file, READ))
     with pytest.raises(InvalidInputError, match=r"the text of .*a\.txt.* is longer than"):
-        whole(file)
+        whole(file, READ)
 
 
 def test_decoding_names_the_line_and_the_byte_of_the_file(tmp_path: Path) -> None:
     file = source(written(tmp_path / "a.txt.gz", b"one\ntw\xff\n"))
-    first, second = lines(file)
-    assert decode(file, first) == "one"
+    first, second = lines(file, READ)
+    assert decode(file, first, READ) == "one"
     with pytest.raises(InvalidInputError, match=r"a\.txt\.gz:2` is not valid UTF-8 at byte 6"):
-        decode(file, second)
+        decode(file, second, READ)

@@ -107,7 +107,12 @@ NOT_UTF8 = pa.array([b"ok", None, b"caf\xe9"], pa.binary()).view(pa.string())
     ("columns", "options", "fragments"),
     [
         ({"text": [1, 2]}, {}, ["bad.parquet", "`text`", "type int64, not text"]),
-        ({"text": [["a"]]}, {}, ["`text`", "list<"]),
+        ({"text": [[1]]}, {}, ["`text`", "list<"]),
+        ({"text": [[["a"]]]}, {}, ["`text`", "list<"]),
+        ({"text": [["a"], ["b", None]]}, {}, ["record 2 of", "`text`", "a list that holds null"]),
+        ({"text": ["a"], "o": [["ai"]]}, {"origin_field": "o"}, ["`o`", "list<"]),
+        ({"a": ["x"]}, {"text_fields": ("a[0]",)}, ["no record", "`a[0]`", "`a`"]),
+        ({"a": [[{"b": "x"}]]}, {"text_fields": ("a.b",)}, ["`a.b`", "`a[0].b`"]),
         ({"text": [b"a"]}, {}, ["`text`", "type binary"]),
         ({"text": [{"a": "b"}]}, {}, ["`text`", "struct<", "outer.inner"]),
         (
