@@ -69,7 +69,7 @@ def _loopback(host: str) -> str:
         raise NotAllowedError(
             f"other machines can reach `{host}`, and there are no keys yet: anybody could read "
             "every dataset, private ones too",
-            hint="listen at 127.0.0.1; from elsewhere, `ssh -L 8000:127.0.0.1:8000` to this machine",
+            hint="leave out `--host`; from elsewhere, `ssh -L 8000:127.0.0.1:8000` to this machine",
         )
     return str(address)
 
@@ -102,11 +102,15 @@ def _listening(address: str, port: int) -> socket.socket:
             listener.listen(128)
         except OSError as error:
             raise UnavailableError(
-                f"cannot listen at `{address}` port {port}: {(error.strerror or str(error)).lower()}",
+                f"cannot listen at `{address}` port {port}: {_reason(error)}",
                 hint="choose another `--port`; 0 takes one that is free",
             ) from error
         stack.pop_all()
     return listener
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _run(app: FastAPI, listener: socket.socket) -> None:
@@ -125,10 +129,14 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    # uvicorn raises the signal again when it is done; that is no reason to fail.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     tell(f"listening at http://{clean(shown)}:{port} (Ctrl-C ends it)")
-    uvicorn.Server(config).run(sockets=[listener])
+    # uvicorn raises the signal again when it is done; that is no reason to fail.
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: None) for number in ends]
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        for number, handler in zip(ends, before, strict=True):
+            signal.signal(number, handler)

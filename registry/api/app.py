@@ -20,9 +20,9 @@ from registry.settings import Settings
 
 TITLE: Final = "Firsthand"
 DESCRIPTION: Final = (
-    "What a registry of training text has recorded, to read. A dataset that the caller may not see "
-    "is answered like one that does not exist. Lists come in pages: follow `next` until it is null. "
-    "Answers have a strong `ETag`. Every error is a problem (RFC 9457)."
+    "What a registry of training text has recorded, to read. A dataset that the caller may not "
+    "see is answered like one that does not exist. Lists come in pages: follow `next` until it is "
+    "null. Answers have a strong `ETag`. Every error is a problem (RFC 9457)."
 )
 
 

@@ -123,8 +123,8 @@ def version_ref(
     ref: DatasetDep,
     number: Annotated[
         int,
-        BeforeValidator(as_number),
         Path(ge=1, le=LAST_NUMBER, description="The number of the version."),
+        BeforeValidator(as_number),
     ],
 ) -> DatasetRef:
     """Return the version that a path names."""

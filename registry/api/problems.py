@@ -144,7 +144,10 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = [
-        FieldProblem(field=".".join(str(part) for part in item["loc"]), problem=item["msg"])
+        FieldProblem(
+            field=".".join(str(part) for part in item["loc"]),
+            problem=item["msg"].removeprefix("Value error, "),
+        )
         for item in error.errors()
     ]
     first = errors[0]

@@ -28,6 +28,8 @@ def visible_version(caller: Caller, version_id: InstrumentedAttribute[int]) -> C
         sa.select(DatasetVersion.id)
         .join(Dataset, Dataset.id == DatasetVersion.dataset_id)
         .where(visible(caller))
+        # Not the rows of the query around it.
+        .correlate(None)
     )
 
 
@@ -41,5 +43,6 @@ def visible_snapshot(caller: Caller) -> Condition:
             MixtureInput.mixture_id == Snapshot.mixture_id,
             ~visible_version(caller, MixtureInput.version_id),
         )
+        .correlate(Snapshot)
         .exists()
     )
