@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.routing import APIRoute
@@ -34,7 +34,11 @@ def at(world: World, minute: float) -> None:
 def fill(world: World, *, hidden: bool) -> list[str]:
     """Record what everybody may see, and among it what only some may; return hidden roots."""
     roots = []
-    everybody = {"visibility": Visibility.PUBLIC, "origin": Origin.HUMAN, "license": "MIT"}
+    everybody: dict[str, Any] = {
+        "visibility": Visibility.PUBLIC,
+        "origin": Origin.HUMAN,
+        "license": "MIT",
+    }
     at(world, 1)
     world.register("team/open", [SHARED_TEXT, "By a person."], **everybody)
     at(world, 2)
@@ -43,10 +47,14 @@ def fill(world: World, *, hidden: bool) -> list[str]:
     world.export({"sources": ["team/open", "alone"]}, "open")
     if hidden:
         at(world, 4)
-        secret = {"visibility": Visibility.PRIVATE, "origin": Origin.AI, "license": "secret"}
+        secret: dict[str, Any] = {
+            "visibility": Visibility.PRIVATE,
+            "origin": Origin.AI,
+            "license": "secret",
+        }
         world.register("team/secret", [SHARED_TEXT, "Secret."], **secret)
         at(world, 5)
-        inside = {"visibility": Visibility.INTERNAL, "origin": Origin.HUMAN}
+        inside: dict[str, Any] = {"visibility": Visibility.INTERNAL, "origin": Origin.HUMAN}
         world.register("team/open-not", [SHARED_TEXT], **inside)
         at(world, 6)
         world.register("hidden/plans", ["Plans."], visibility=Visibility.PRIVATE)
