@@ -22,7 +22,6 @@ BAD_PATHS = [
     "/v1/datasets/lo%2Fcal/essays",
     "/v1/datasets/local/..%2f..%2fetc%2fpasswd",
     "/v1/datasets/local/%2e%2e/versions",
-    "/v1/datasets/local/..",
     "/v1/datasets/local/Essays",
     "/v1/datasets/local/essays%0a",
     "/v1/datasets/local/essays%20",

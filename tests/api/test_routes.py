@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
-from registry.core.dataset import Origin, Visibility
+from registry.core.dataset import DatasetRef, Origin, Visibility
 from registry.core.lineage import EdgeKind
 from registry.query import show
 from tests.world import World
@@ -122,7 +122,7 @@ def test_a_version_says_what_show_says_but_no_paths(shelf: World, ask: Ask) -> N
     shelf.export({"sources": ["essays", "team/both"]})
     api = ask(shelf)
     with shelf.database.read() as session:
-        ref = show.catalogue.DatasetRef.parse("team/both@1")
+        ref = DatasetRef.parse("team/both@1")
         expected = show.version_record(session, shelf.store, ref)
     del expected["log_size"]
     for place in expected["locations"]:
