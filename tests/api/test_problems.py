@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,6 +98,20 @@ def test_a_database_that_is_gone_is_unavailable(world: World, ask: Ask) -> None:
     with world.database.write() as session:
         session.execute(sa.text("ALTER TABLE dataset_versions RENAME TO gone"))
     problem(client.get("/v1/datasets"), 503, "unavailable")
+
+
+def test_too_many_readers_at_once_are_told_to_try_again(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = ask(world)
+    engine = client.app.state.registry.database.engine  # type: ignore[attr-defined]
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+    with ExitStack() as stack:
+        for _ in range(engine.pool.size() + engine.pool._max_overflow):
+            stack.enter_context(engine.connect())
+        said = problem(client.get("/v1/datasets"), 503, "unavailable")
+    assert "too many at once" in said["detail"]
+    assert client.get("/v1/datasets").status_code == 200
 
 
 def test_health_tells_the_schema(world: World, ask: Ask) -> None:

@@ -8,7 +8,6 @@ In the suite each operation is tried a few times. For thousands of cases:
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -52,7 +51,6 @@ def try_out(world: World, folder: Path, examples: int, phases: str) -> dict[str,
                 "--report", "ndjson", "--report-ndjson-path", report,
             ],
             cwd=folder,
-            env=os.environ | {"SCHEMATHESIS_HOOKS": ""},
             capture_output=True,
             encoding="utf-8",
             check=False,
