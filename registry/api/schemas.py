@@ -6,6 +6,7 @@ machine.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -34,9 +35,14 @@ Name = Annotated[str, Field(description="`team/name`.")]
 Plain = r"^[^\x00-\x1f\x7f]*$"
 
 
+AFTER_PATTERN = f"{NAME_PATTERN[:-1]}/{NAME_PATTERN[1:]}"
+
+
 def _after_name(text: str) -> str:
-    namespace, _, name = text.partition("/")
-    return f"{check_name(namespace, 'namespace')}/{check_name(name, 'dataset name')}"
+    """Check a key to begin behind: any two names, also longer ones than a dataset may have."""
+    if not re.fullmatch(AFTER_PATTERN[1:-1], text):
+        raise ValueError("`team/name` is expected")
+    return text
 
 
 def _namespace(text: str) -> str:
@@ -76,13 +82,16 @@ class DatasetsIn(PageIn):
         None,
         description="Begin behind this `team/name`.",
         max_length=2 * MAX_NAME_LENGTH + 1,
-        json_schema_extra={"pattern": f"{NAME_PATTERN[:-1]}/{NAME_PATTERN[1:]}"},
+        json_schema_extra={"pattern": AFTER_PATTERN},
     )
 
     @property
     def start(self) -> DatasetRef | None:
         """Return the name to begin behind."""
-        return None if self.after is None else DatasetRef.parse(self.after)
+        if self.after is None:
+            return None
+        namespace, _, name = self.after.partition("/")
+        return DatasetRef(namespace, name)
 
 
 class NumbersIn(PageIn):

@@ -28,7 +28,7 @@ from registry.db.models import (
     Namespace,
     Snapshot,
 )
-from registry.errors import InvalidInputError, NotFoundError
+from registry.errors import NotFoundError
 from registry.query import catalogue, show
 from registry.query.show import claim_record, dataset_record, version_sums
 from registry.query.visible import visible, visible_snapshot
@@ -261,7 +261,7 @@ def snapshots(session: Session, caller: Caller, *, after: str | None = None, lim
         limit: How many at most.
 
     Raises:
-        InvalidInputError: There is no such certificate that the caller may see.
+        NotFoundError: There is no such certificate that the caller may see.
     """
     asked = (
         sa.select(Snapshot)
@@ -276,7 +276,7 @@ def snapshots(session: Session, caller: Caller, *, after: str | None = None, lim
             )
         ).scalar_one_or_none()
         if start is None:
-            raise InvalidInputError(
+            raise NotFoundError(
                 "no snapshot has the certificate named in `after`",
                 hint="begin again without `after`, and follow `next`",
             )

@@ -88,7 +88,8 @@ def test_cursors_that_are_broken_are_refused(shelf: TestClient) -> None:
         for after in ("-1", "x", "1.5", "9" * 30, "%00", "local/essays"):
             problem(shelf.get(f"{path}?after={after}"), 422, "invalid-input")
         assert shelf.get(f"{path}?after=999999999").json() == {"items": [], "next": None}
-    for after in ("x", "0" * 64, "0" * 65, "%00", "1"):
+    problem(shelf.get(f"/v1/snapshots?after={'0' * 64}"), 404, "not-found")
+    for after in ("x", "0" * 63, "0" * 65, "%00", "1"):
         problem(shelf.get(f"/v1/snapshots?after={after}"), 422, "invalid-input")
 
 

@@ -230,4 +230,4 @@ def test_what_is_not_there_is_not_found(shelf: World, ask: Ask) -> None:
     ):
         assert api.get(path).status_code == 404, path
     assert api.get("/v1/datasets/local/essais").json()["hint"] == "did you mean `essays`?"
-    assert api.get(f"/v1/snapshots?after={'0' * 64}").status_code == 422
+    assert api.get(f"/v1/snapshots?after={'0' * 64}").status_code == 404

@@ -24,7 +24,7 @@ _ENVELOPE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("", responses=documented(304, 422), dependencies=[ByState])
+@router.get("", responses=documented(304, 404, 422), dependencies=[ByState])
 def list_snapshots(
     request: Request,
     session: SessionDep,
