@@ -62,6 +62,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.verify:verify",
         "Check a snapshot, or one shard of it, offline with the signer's public key.",
     ),
+    "serve": (
+        "cli.commands.serve:serve",
+        "Serve what is recorded over HTTP, to read, on this machine only.",
+    ),
     "dataset list": (
         "cli.commands.show:dataset_list",
         "List the datasets with their latest versions.",

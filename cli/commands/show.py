@@ -239,10 +239,10 @@ def _event(event: dict[str, Any]) -> str:
 def dataset_list(home: str | None, as_json: bool) -> None:
     """List the datasets with their latest versions."""
     from cli.context import opened
-    from registry.query import show as facts
+    from registry.query import pages
 
     with opened(home) as registry, registry.database.read() as session:
-        rows = facts.dataset_list(session)
+        rows = list(pages.all_datasets(session))
     if as_json:
         emit({"datasets": rows})
         return

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
@@ -180,6 +181,11 @@ def _translated(url: URL) -> Iterator[None]:
         raise UnavailableError(
             f"the database `{shown}` did not answer: {reason.strip().splitlines()[0]}",
             hint="check that it exists and that you may read and write it",
+        ) from error
+    except PoolTimeoutError as error:
+        raise UnavailableError(
+            f"too many at once read the database `{shown}`: no connection became free",
+            hint="try again later",
         ) from error
     except DBAPIError as error:
         raise UnavailableError(

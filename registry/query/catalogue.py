@@ -1,13 +1,20 @@
-"""Reads of the catalogue's rows: datasets, versions, claims, lineage, snapshots."""
+"""Reads of the catalogue's rows: datasets, versions, claims, lineage, snapshots.
+
+Each takes the caller and finds what they may see; a dataset that is hidden from them is answered
+like one that does not exist. Rows that belong to a version need no condition of their own: the
+caller has found the version.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
+from registry.core.caller import OPERATOR, Caller
 from registry.core.claim import Property
 from registry.core.dataset import DatasetRef
 from registry.db.models import (
@@ -23,6 +30,10 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.errors import NotFoundError
+from registry.query.visible import visible, visible_snapshot, visible_version
+
+SUGGESTED_AMONG: Final = 5000
+"""How many names a wrong one is compared with."""
 
 
 def ref_of(version: DatasetVersion) -> DatasetRef:
@@ -31,45 +42,47 @@ def ref_of(version: DatasetVersion) -> DatasetRef:
     return DatasetRef(dataset.namespace.name, dataset.name, version.number)
 
 
-def find_dataset(session: Session, ref: DatasetRef) -> Dataset | None:
-    """Return the dataset of that name, if there is one."""
+def find_dataset(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> Dataset | None:
+    """Return the dataset of that name, if the caller may see one."""
     return session.execute(
         sa.select(Dataset)
         .join(Dataset.namespace)
-        .where(Namespace.name == ref.namespace, Dataset.name == ref.name)
+        .where(Namespace.name == ref.namespace, Dataset.name == ref.name, visible(caller))
     ).scalar_one_or_none()
 
 
-def dataset(session: Session, ref: DatasetRef) -> Dataset:
+def dataset(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> Dataset:
     """Return the dataset of that name.
 
     Raises:
-        NotFoundError: There is none; the hint names the nearest.
+        NotFoundError: There is none that the caller may see; the hint names the nearest they may.
     """
-    found = find_dataset(session, ref)
+    found = find_dataset(session, ref, caller)
     if found is not None:
         return found
-    names = [str(_dataset_ref(item)) for item in datasets(session)]
-    near = difflib.get_close_matches(str(ref.dataset), names, n=1)
+    names = session.execute(
+        sa.select(Namespace.name, Dataset.name)
+        .join(Dataset, Dataset.namespace_id == Namespace.id)
+        .where(visible(caller))
+        .order_by(Namespace.name, Dataset.name)
+        .limit(SUGGESTED_AMONG)
+    ).all()
+    near = difflib.get_close_matches(str(ref.dataset), [f"{a}/{b}" for a, b in names], n=1)
     raise NotFoundError(
         f"there is no dataset `{ref.dataset.short}`",
         hint=f"did you mean `{DatasetRef.parse(near[0]).short}`?"
         if near
-        else "`firsthand dataset list` names those there are",
+        else "`firsthand dataset list` and `GET /v1/datasets` name those there are",
     )
 
 
-def _dataset_ref(item: Dataset) -> DatasetRef:
-    return DatasetRef(item.namespace.name, item.name)
-
-
-def version(session: Session, ref: DatasetRef) -> DatasetVersion:
+def version(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> DatasetVersion:
     """Return a version: the one named, or the latest.
 
     Raises:
-        NotFoundError: There is no such dataset or version.
+        NotFoundError: There is no such dataset or version that the caller may see.
     """
-    owner = dataset(session, ref)
+    owner = dataset(session, ref, caller)
     wanted = sa.select(DatasetVersion).where(DatasetVersion.dataset_id == owner.id)
     if ref.version is not None:
         wanted = wanted.where(DatasetVersion.number == ref.version)
@@ -85,17 +98,6 @@ def version(session: Session, ref: DatasetRef) -> DatasetVersion:
     return found
 
 
-def datasets(session: Session) -> Sequence[Dataset]:
-    """Return all datasets by name."""
-    return (
-        session.execute(
-            sa.select(Dataset).join(Dataset.namespace).order_by(Namespace.name, Dataset.name)
-        )
-        .scalars()
-        .all()
-    )
-
-
 def versions(session: Session, owner: Dataset) -> Sequence[DatasetVersion]:
     """Return all versions of a dataset, oldest first."""
     return (
@@ -109,9 +111,17 @@ def versions(session: Session, owner: Dataset) -> Sequence[DatasetVersion]:
     )
 
 
-def all_versions(session: Session) -> Sequence[DatasetVersion]:
-    """Return every version of the catalogue."""
-    return session.execute(sa.select(DatasetVersion).order_by(DatasetVersion.id)).scalars().all()
+def all_versions(session: Session, caller: Caller = OPERATOR) -> Sequence[DatasetVersion]:
+    """Return every version of the catalogue that the caller may see."""
+    return (
+        session.execute(
+            sa.select(DatasetVersion)
+            .where(visible_version(caller, DatasetVersion.id))
+            .order_by(DatasetVersion.id)
+        )
+        .scalars()
+        .all()
+    )
 
 
 def claims(
@@ -149,40 +159,49 @@ def acquisitions(session: Session, of: DatasetVersion) -> Sequence[Acquisition]:
     )
 
 
-def sources_of(session: Session, of: DatasetVersion) -> Sequence[LineageEdge]:
+def sources_of(
+    session: Session, of: DatasetVersion, caller: Caller = OPERATOR
+) -> Sequence[LineageEdge]:
     """Return the edges from the versions that this one was derived from."""
     return (
         session.execute(
-            sa.select(LineageEdge).where(LineageEdge.version_id == of.id).order_by(LineageEdge.id)
+            sa.select(LineageEdge)
+            .where(LineageEdge.version_id == of.id, visible_version(caller, LineageEdge.source_id))
+            .order_by(LineageEdge.id)
         )
         .scalars()
         .all()
     )
 
 
-def derived_from(session: Session, of: DatasetVersion) -> Sequence[LineageEdge]:
+def derived_from(
+    session: Session, of: DatasetVersion, caller: Caller = OPERATOR
+) -> Sequence[LineageEdge]:
     """Return the edges to the versions that were derived from this one."""
     return (
         session.execute(
-            sa.select(LineageEdge).where(LineageEdge.source_id == of.id).order_by(LineageEdge.id)
+            sa.select(LineageEdge)
+            .where(LineageEdge.source_id == of.id, visible_version(caller, LineageEdge.version_id))
+            .order_by(LineageEdge.id)
         )
         .scalars()
         .all()
     )
 
 
-def snapshots(session: Session) -> Sequence[Snapshot]:
-    """Return every exported snapshot, oldest first."""
-    return session.execute(sa.select(Snapshot).order_by(Snapshot.id)).scalars().all()
-
-
-def snapshots_with(session: Session, of: DatasetVersion) -> Sequence[tuple[Snapshot, MixtureInput]]:
+def snapshots_with(
+    session: Session, of: DatasetVersion, caller: Caller = OPERATOR
+) -> Sequence[tuple[Snapshot, MixtureInput]]:
     """Return the snapshots that hold documents of a version, and how many."""
     rows = session.execute(
         sa.select(Snapshot, MixtureInput)
         .join(Mixture, Mixture.id == Snapshot.mixture_id)
         .join(MixtureInput, MixtureInput.mixture_id == Mixture.id)
-        .where(MixtureInput.version_id == of.id, MixtureInput.documents > 0)
+        .where(
+            MixtureInput.version_id == of.id,
+            MixtureInput.documents > 0,
+            visible_snapshot(caller),
+        )
         .order_by(Snapshot.id)
     )
     return [(snapshot, part) for snapshot, part in rows]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from registry import ledger
 from registry.blobs import Store
+from registry.core.caller import OPERATOR, Caller
 from registry.core.certificate import HumanFraction
 from registry.core.claim import ClaimKind, Property
 from registry.core.dataset import Assessment, DatasetRef, Origin
@@ -31,30 +32,29 @@ from registry.query import catalogue
 from registry.query.standing import EVER, NEVER, Standing, not_human, standing, sums_by_origin
 
 
-def dataset_list(session: Session) -> list[dict[str, Any]]:
-    """Return every dataset with its latest version and what is claimed about it."""
-    rows = []
-    for item in catalogue.datasets(session):
-        all_of_it = catalogue.versions(session, item)
-        if not all_of_it:
-            continue
-        latest = all_of_it[-1]
-        claims = catalogue.claims(session, latest)
-        rows.append(
-            {
-                "dataset": f"{item.namespace.name}/{item.name}",
-                "visibility": str(item.visibility),
-                "version": latest.number,
-                "versions": len(all_of_it),
-                "documents": latest.documents,
-                "bytes": latest.bytes,
-                "claimed_origins": claimed_origins(claims),
-                "assessment": str(assessment(claims)),
-                "licenses": _said(claims, Property.LICENSE, "license"),
-                "registered_at": _time(latest.registered_at),
-            }
-        )
-    return rows
+def dataset_record(
+    latest: DatasetVersion, versions: int, claims: Sequence[Claim]
+) -> dict[str, Any]:
+    """Return a dataset with its latest version and what is claimed about that.
+
+    Args:
+        latest: The version.
+        versions: How many there are.
+        claims: The live claims about it.
+    """
+    owner = latest.dataset
+    return {
+        "dataset": f"{owner.namespace.name}/{owner.name}",
+        "visibility": str(owner.visibility),
+        "version": latest.number,
+        "versions": versions,
+        "documents": latest.documents,
+        "bytes": latest.bytes,
+        "claimed_origins": claimed_origins(claims),
+        "assessment": str(assessment(claims)),
+        "licenses": _said(claims, Property.LICENSE, "license"),
+        "registered_at": _time(latest.registered_at),
+    }
 
 
 def claimed_origins(claims: Sequence[Claim]) -> list[str]:
@@ -80,23 +80,10 @@ def assessment(claims: Sequence[Claim]) -> Assessment:
     return Assessment.DECLARED
 
 
-def version_record(session: Session, store: Store, ref: DatasetRef) -> dict[str, Any]:
-    """Return everything that is recorded about a version, and what it adds up to.
-
-    The human share and the origins are what counts under all live claims of the catalogue.
-
-    Raises:
-        NotFoundError: There is no such version.
-        ConflictError: Its document table is missing or was changed.
-    """
-    version = catalogue.version(session, ref)
-    claims = catalogue.claims(session, version)
-    stand = standing(session, store, version, not_human(session, store))
-    origins = stand.view.origins()
+def version_sums(version: DatasetVersion) -> dict[str, Any]:
+    """Return what a version holds, and nothing that anybody claims about it."""
     return {
-        "dataset": str(catalogue.ref_of(version).dataset),
         "version": version.number,
-        "visibility": str(version.dataset.visibility),
         "registered_at": _time(version.registered_at),
         "content_root": version.content_root,
         "documents": version.documents,
@@ -105,6 +92,29 @@ def version_record(session: Session, store: Store, ref: DatasetRef) -> dict[str,
         "empty": version.empty,
         "bytes": version.bytes,
         "words": version.words,
+    }
+
+
+def version_record(
+    session: Session, store: Store, ref: DatasetRef, caller: Caller = OPERATOR
+) -> dict[str, Any]:
+    """Return everything that is recorded about a version, and what it adds up to.
+
+    The human share and the origins are what counts under all live claims of the catalogue that
+    the caller may see.
+
+    Raises:
+        NotFoundError: There is no such version that the caller may see.
+        ConflictError: Its document table is missing or was changed.
+    """
+    version = catalogue.version(session, ref, caller)
+    claims = catalogue.claims(session, version)
+    stand = standing(session, store, version, not_human(session, store, caller))
+    origins = stand.view.origins()
+    return {
+        "dataset": str(catalogue.ref_of(version).dataset),
+        "visibility": str(version.dataset.visibility),
+        **version_sums(version),
         "origin": str(origins[0] if len(origins) == 1 else Origin.MIXED)
         if origins
         else str(Origin.UNKNOWN),
@@ -131,12 +141,10 @@ def version_record(session: Session, store: Store, ref: DatasetRef) -> dict[str,
         "acquisition": [
             acquisition_record(item) for item in catalogue.acquisitions(session, version)
         ],
-        "lineage": {
-            "from": [edge_record(e, e.source) for e in catalogue.sources_of(session, version)],
-            "to": [edge_record(e, e.version) for e in catalogue.derived_from(session, version)],
-        },
+        "lineage": lineage_record(session, version, caller),
         "snapshots": [
-            _snapshot(item, part) for item, part in catalogue.snapshots_with(session, version)
+            _snapshot(item, part)
+            for item, part in catalogue.snapshots_with(session, version, caller)
         ],
         "log_size": ledger.size(session),
     }
@@ -192,6 +200,18 @@ def acquisition_record(item: Acquisition) -> dict[str, Any]:
     return {name: str(getattr(item, name)) for name in names}
 
 
+def lineage_record(
+    session: Session, version: DatasetVersion, caller: Caller = OPERATOR
+) -> dict[str, Any]:
+    """Return what a version came from and what came from it, as far as the caller may see."""
+    sources = catalogue.sources_of(session, version, caller)
+    derived = catalogue.derived_from(session, version, caller)
+    return {
+        "from": [edge_record(edge, edge.source) for edge in sources],
+        "to": [edge_record(edge, edge.version) for edge in derived],
+    }
+
+
 def edge_record(edge: LineageEdge, other: DatasetVersion) -> dict[str, Any]:
     """Return one edge as seen from one of its ends."""
     return {
@@ -215,20 +235,20 @@ def _snapshot(item: Snapshot, part: MixtureInput) -> dict[str, Any]:
     }
 
 
-def history(session: Session, ref: DatasetRef) -> list[dict[str, Any]]:
+def history(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> list[dict[str, Any]]:
     """Return what happened to a dataset, or to one version of it, oldest first.
 
     Raises:
-        NotFoundError: There is no such dataset or version.
+        NotFoundError: There is no such dataset or version that the caller may see.
     """
-    owner = catalogue.dataset(session, ref)
+    owner = catalogue.dataset(session, ref, caller)
     if ref.version is None:
         versions = catalogue.versions(session, owner)
     else:
-        versions = [catalogue.version(session, ref)]
+        versions = [catalogue.version(session, ref, caller)]
     events: list[dict[str, Any]] = []
     for version in versions:
-        events += _events(session, version)
+        events += _events(session, version, caller)
     events.sort(key=lambda event: (event["at"], _ORDER.index(event["event"])))
     return events
 
@@ -236,7 +256,7 @@ def history(session: Session, ref: DatasetRef) -> list[dict[str, Any]]:
 _ORDER = ("registered", "location", "claim", "lineage", "snapshot")
 
 
-def _events(session: Session, version: DatasetVersion) -> list[dict[str, Any]]:
+def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[dict[str, Any]]:
     about = {"dataset": str(catalogue.ref_of(version).dataset), "version": version.number}
     events: list[dict[str, Any]] = [
         {
@@ -258,7 +278,7 @@ def _events(session: Session, version: DatasetVersion) -> list[dict[str, Any]]:
         )
     for claim in catalogue.claims(session, version):
         events.append({"at": _time(claim.claimed_at), "event": "claim"} | claim_record(claim))
-    for edge in catalogue.sources_of(session, version):
+    for edge in catalogue.sources_of(session, version, caller):
         source = str(catalogue.ref_of(edge.source))
         events.append(
             {
@@ -269,7 +289,7 @@ def _events(session: Session, version: DatasetVersion) -> list[dict[str, Any]]:
                 "added_by": edge.added_by,
             }
         )
-    for item, part in catalogue.snapshots_with(session, version):
+    for item, part in catalogue.snapshots_with(session, version, caller):
         events.append({"at": _time(item.issued_at), "event": "snapshot"} | _snapshot(item, part))
     return [about | event for event in events]
 

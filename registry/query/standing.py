@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from registry import documents
 from registry.blobs import Store
+from registry.core.caller import OPERATOR, Caller
 from registry.core.claim import (
     UNSAID,
     Amounts,
@@ -154,8 +155,11 @@ def standing(
     )
 
 
-def not_human(session: Session, store: Store) -> NotHuman:
+def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotHuman:
     """Return every text that some live claim in the catalogue does not call human.
+
+    What is claimed about datasets that the caller may not see is left out: a text must not tell
+    that it occurs there.
 
     Cost and memory follow the number of such documents in the catalogue, 41 bytes each. A text
     that was registered as unknown is not among them, because nothing was said about it; one that
@@ -164,7 +168,7 @@ def not_human(session: Session, store: Store) -> NotHuman:
     hashes: list[Hashes] = []
     ranks: list[Ranks] = []
     human: list[Amounts] = []
-    for version in catalogue.all_versions(session):
+    for version in catalogue.all_versions(session, caller):
         claims = _of(catalogue.claims(session, version), Property.ORIGIN)
         if all(item.value.get("origin") == Origin.HUMAN for item in claims):
             continue

@@ -1,0 +1,1 @@
+"""The HTTP interface: what the catalogue holds, as JSON, to read."""

@@ -1,0 +1,137 @@
+"""What routes need: the session, the caller, the storage, and the parts of paths."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Path, Request
+from pydantic import AfterValidator, BeforeValidator
+from sqlalchemy.orm import Session
+
+from registry.blobs import Store
+from registry.core.caller import OPERATOR, Caller
+from registry.core.dataset import MAX_NAME_LENGTH, DatasetRef, check_name
+from registry.db.session import Database
+from registry.errors import NotAllowedError
+
+# A name without `..`, and without what regular expressions of other languages lack.
+NAME_PATTERN: Final = r"^[a-z0-9](?:(?:\.?[_-])*\.?[a-z0-9])*$"
+DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
+LAST_NUMBER: Final = 999_999_999
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_HERE = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """An open registry."""
+
+    database: Database
+    store: Store
+
+
+def registry(request: Request) -> Registry:
+    """Return the registry that this application serves."""
+    found = request.app.state.registry
+    assert isinstance(found, Registry)  # noqa: S101 - `create_app` puts it there
+    return found
+
+
+RegistryDep = Annotated[Registry, Depends(registry)]
+
+
+def caller(request: Request) -> Caller:
+    """Return who asks: there are no keys yet, so only this machine's user, who may see everything.
+
+    The name in `Host` is checked too: a web page that has its own name lead to 127.0.0.1 must
+    not read the catalogue with its visitor's browser.
+
+    Raises:
+        NotAllowedError: The request is not from this machine, or not addressed to it.
+    """
+    if request.client is None or not is_loopback(request.client.host):
+        raise NotAllowedError(
+            "the request comes from another machine, and there are no keys yet",
+            hint="ask on the machine of the registry, or forward a port with `ssh -L`",
+        )
+    if not _HERE.fullmatch(request.headers.get("host", "")):
+        raise NotAllowedError(
+            "the request is not addressed to this machine",
+            hint="use `http://127.0.0.1` or `http://localhost` with the port",
+        )
+    return OPERATOR
+
+
+CallerDep = Annotated[Caller, Depends(caller)]
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address is of this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def session(registry: RegistryDep, _caller: CallerDep) -> Iterator[Session]:
+    """Give a session that sees one state of the catalogue, once the caller is known."""
+    with registry.database.read() as opened:
+        yield opened
+
+
+SessionDep = Annotated[Session, Depends(session)]
+
+
+def as_number(value: Any) -> Any:
+    """Accept a whole number in plain digits only; `1.0`, `+1` and `1_0` are something else."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError(f"a whole number from 0 to {LAST_NUMBER:,}, in digits")
+    return value
+
+
+def _named(what: str) -> Any:
+    return Path(
+        description=f"The {what}.",
+        json_schema_extra={"pattern": NAME_PATTERN, "maxLength": MAX_NAME_LENGTH},
+    )
+
+
+def _namespace(text: str) -> str:
+    return check_name(text, "namespace")
+
+
+def _name(text: str) -> str:
+    return check_name(text, "dataset name")
+
+
+def dataset_ref(
+    namespace: Annotated[str, _named("team"), AfterValidator(_namespace)],
+    name: Annotated[str, _named("dataset"), AfterValidator(_name)],
+) -> DatasetRef:
+    """Return the dataset that a path names."""
+    return DatasetRef(namespace, name)
+
+
+DatasetDep = Annotated[DatasetRef, Depends(dataset_ref)]
+
+
+def version_ref(
+    ref: DatasetDep,
+    number: Annotated[
+        int,
+        Path(ge=1, le=LAST_NUMBER, description="The number of the version."),
+        BeforeValidator(as_number),
+    ],
+) -> DatasetRef:
+    """Return the version that a path names."""
+    return ref.at(number)
+
+
+VersionDep = Annotated[DatasetRef, Depends(version_ref)]
+SnapshotRoot = Annotated[
+    str, Path(pattern=DIGEST_PATTERN, description="The root of the snapshot, in hexadecimal.")
+]
