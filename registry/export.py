@@ -15,6 +15,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,7 @@ from registry.core.merkle import content_root, shards_root
 from registry.db.base import Base
 from registry.db.models import (
     IntentKind,
+    LogEntry,
     Mixture,
     MixtureInput,
     RecipeRow,
@@ -53,7 +55,8 @@ from registry.db.session import Database
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 from registry.formats import hf_card
 from registry.query.layout import Group, Layout
-from registry.query.plan import Plan
+from registry.query.plan import Plan, PlannedInput, Rows
+from registry.query.standing import Labels, Standing, not_human, standing
 from registry.query.texts import SourceFailedError, TextSource
 
 Clock = Callable[[], dt.datetime]
@@ -123,6 +126,7 @@ def snapshot(
         raise InvalidInputError(
             f"the folder `{out.parent}` does not exist", hint="make it, or choose another `--out`"
         )
+    _check_place(out, plan)
     writer = intents.open_intent(database, IntentKind.EXPORT, now=clock(), target=str(out))
     try:
         folder = intents.hidden(out, writer.uid)
@@ -132,9 +136,15 @@ def snapshot(
         certificate = _certificate(plan, layout, manifest, files, issuer, clock())
         data = sign(signer, certificate.to_statement())
         _write_sidecars(folder, manifest, certificate, data)
-        with database.write() as session:
-            _record(session, plan, manifest, data, out=out, signer=signer, now=clock())
-            intents.commit_before_move(session, writer)
+        seen = plan.log_size
+        while True:
+            seen = _check_unchanged(database, store, plan, seen)
+            with database.write() as session:
+                if ledger.size(session) != seen and _claims_since(session, seen):
+                    continue
+                _record(session, plan, manifest, data, out=out, signer=signer, now=clock())
+                intents.commit_before_move(session, writer)
+            break
     except BaseException:
         intents.abandon(database, store, writer)
         raise
@@ -143,6 +153,76 @@ def snapshot(
     return Exported(
         out, manifest.root, sha256_hex(data), manifest.total.documents, len(manifest.shards)
     )
+
+
+MAX_INPUTS: Final = 400
+"""How many inputs a log entry can name."""
+
+_OF_NO_TEXT: Final = (EntryKind.KEY_CREATED, EntryKind.LINEAGE_ADDED, EntryKind.SNAPSHOT_EXPORTED)
+
+
+def _check_place(out: Path, plan: Plan) -> None:
+    """Refuse, before anything is written, a place that a folder cannot be moved to."""
+    if out.is_symlink() or out.is_mount():
+        raise InvalidInputError(
+            f"`{out}` is a link or a mount point", hint="name a folder to be made, inside of it"
+        )
+    if len(plan.inputs) > MAX_INPUTS:
+        raise InvalidInputError(
+            f"the recipe has {len(plan.inputs)} sources, more than {MAX_INPUTS}",
+            hint="register some of them as one dataset",
+        )
+
+
+def _claims_since(session: Session, size: int) -> bool:
+    """Return whether the log got an entry that may change what counts for some text."""
+    kinds = [str(kind) for kind in _OF_NO_TEXT]
+    found = sa.select(LogEntry.position).where(
+        LogEntry.position >= size, LogEntry.kind.not_in(kinds)
+    )
+    return session.execute(found.limit(1)).first() is not None
+
+
+def _check_unchanged(database: Database, store: Store, plan: Plan, seen: int) -> int:
+    """Return the size of a log under which the plan's rows still stand as they were planned.
+
+    Writing may take hours, and a correction that came meanwhile must not be exported over.
+
+    Raises:
+        ConflictError: A claim made since changes what counts for a drawn document.
+    """
+    with database.read() as session:
+        size = ledger.size(session)
+        if not _claims_since(session, seen):
+            return size
+        against = not_human(session, store)
+        for item in plan.inputs:
+            now = standing(session, store, item.standing.version, against)
+            if not _same_rows(item, now):
+                raise ConflictError(
+                    f"claims about `{item.ref.short}` changed while it was exported",
+                    hint="nothing was exported; run the command again to plan anew",
+                )
+    return size
+
+
+def _same_rows(item: PlannedInput, now: Standing) -> bool:
+    """Return whether everything that an export says about the drawn rows is as it was."""
+    was, rows = item.standing, item.rows
+    labels = ((was.generators, now.generators), (was.licenses, now.licenses))
+    return (
+        np.array_equal(was.view.ranks[rows], now.view.ranks[rows])
+        and np.array_equal(was.view.human_bytes[rows], now.view.human_bytes[rows])
+        and np.array_equal(was.view.contested[rows], now.view.contested[rows])
+        and np.array_equal(was.not_before[rows], now.not_before[rows])
+        and np.array_equal(was.not_after[rows], now.not_after[rows])
+        and all(_same_names(one, two, rows) for one, two in labels)
+    )
+
+
+def _same_names(one: Labels, two: Labels, rows: Rows) -> bool:
+    pairs = np.unique(np.stack([one.codes[rows], two.codes[rows]]), axis=1)
+    return all(one.names[left] == two.names[right] for left, right in pairs.T.tolist())
 
 
 def _check_name(out: Path) -> None:

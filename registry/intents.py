@@ -25,7 +25,7 @@ from registry.db.models import Intent, IntentKind, IntentState, Location, Select
 from registry.db.session import Database
 from registry.errors import ConflictError
 
-LEASE: Final = dt.timedelta(minutes=10)
+LEASE: Final = dt.timedelta(hours=1)
 RENEW_AFTER: Final = dt.timedelta(minutes=2)
 
 
@@ -190,6 +190,9 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
         except ConflictError as error:
             # Whoever wants that export must choose; everybody else's commands go on.
             return f"{error.message}; {error.hint}"
+        if not done and not Path(target or "").exists():
+            # Its disk may not be mounted here, or now.
+            return f"an export to `{target}` waits to be finished, and its files are not to be seen"
         sentence = f"finished an export that was interrupted: `{target}`" if done else None
     else:
         _remove(store, uid, target)

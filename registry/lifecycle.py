@@ -105,7 +105,6 @@ def claim_origin(
     session.add(made)
     rows.append(made)
     facts = {
-        "content_root": version.content_root,
         "origin": str(origin),
         "property": str(Property.ORIGIN),
     }
@@ -231,9 +230,7 @@ def add_lineage(
     made.version, made.source = version, origin
     session.add(made)
     facts = {
-        "content_root": version.content_root,
         "kind": str(kind),
-        "source_content_root": origin.content_root,
     }
     ledger.append(session, EntryKind.LINEAGE_ADDED, now=now, facts=facts, rows=[made])
     return made

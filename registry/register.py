@@ -485,7 +485,7 @@ def _record(
         kind = EntryKind.CLAIM_ADDED if place is None else EntryKind.LOCATION_ADDED
         if known is None:
             kind = EntryKind.VERSION_REGISTERED
-        ledger.append(session, kind, now=now, facts=_facts(target), rows=rows)
+        ledger.append(session, kind, now=now, facts={"version": target.number}, rows=rows)
     passed = draft.passed
     registration = Registration(
         target,
@@ -690,17 +690,6 @@ def _in_words(place: Location | None, claims: list[Claim]) -> tuple[str, ...]:
             said = str(DateInterval.from_json(value))
         words.append(f"{claim.property} claim `{said or 'per document'}`")
     return tuple(words)
-
-
-def _facts(target: DatasetVersion) -> dict[str, Any]:
-    return {
-        "bytes": target.bytes,
-        "content_root": target.content_root,
-        "distinct": target.distinct,
-        "documents": target.documents,
-        "version": target.number,
-        "words": target.words,
-    }
 
 
 def _relative(files: Sequence[readers.SourceFile]) -> tuple[str, list[str]]:

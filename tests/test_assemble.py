@@ -369,3 +369,42 @@ def test_whatever_is_asked_the_rows_that_are_drawn_keep_it(
     assert most is None or total <= most
     if made.shortfall is None:
         assert Fraction(part, whole) >= Fraction(share) if whole else share == "0"
+
+
+def test_a_record_that_names_a_generator_is_not_human_by_a_blanket_claim(world: World) -> None:
+    """The mistake that put machine-written rows into the best audited corpus."""
+    rows: list[Any] = [{"text": "alpha", "model": "gpt-4"}, {"text": "beta", "model": ""}]
+    world.register("a", rows, origin=Origin.HUMAN, generator_field="model")
+    counted = world.origins("a")
+    assert counted == {Origin.HUMAN: 1, Origin.UNKNOWN: 1}
+    made = world.plan({"sources": ["a"], "human": {"at_least": 1}})
+    assert (made.documents, made.bytes) == (1, len("beta"))
+    stand = world.standing("a")
+    assert stand.generators.names[stand.generators.codes[0]] == ("gpt-4",)
+
+
+def test_a_generator_named_for_a_text_elsewhere_contradicts_human(sqlite_world: World) -> None:
+    sqlite_world.register("a", ["alpha", "beta"], origin=Origin.HUMAN)
+    named: list[Any] = [{"text": "alpha", "model": "gpt-4"}]
+    sqlite_world.register("b", named, generator_field="model")
+    made = sqlite_world.plan({"sources": ["a"], "human": {"at_least": 1}})
+    assert made.bytes == len("beta")
+
+
+@pytest.mark.parametrize("origin", [Origin.ASSISTED, Origin.AI, Origin.PROGRAMMATIC])
+def test_a_generator_does_not_change_an_origin_that_is_said(
+    sqlite_world: World, origin: Origin
+) -> None:
+    rows: list[Any] = [{"text": "alpha", "model": "gpt-4"}]
+    sqlite_world.register("a", rows, origin=origin, generator_field="model")
+    assert sqlite_world.origins("a") == {origin: 1}
+
+
+def test_a_date_of_its_own_is_not_undercut_by_a_blanket_one_it_contradicts(
+    sqlite_world: World,
+) -> None:
+    rows: list[Any] = [{"text": "late", "d": "2024-05-01"}, {"text": "early", "d": "2020-05-01"}]
+    collected = DateInterval.parse(DateKind.COLLECTED, "2021-01..2021-11")
+    sqlite_world.register("a", rows, date_fields=((DateKind.PUBLISHED, "d"),), dates=(collected,))
+    made = sqlite_world.plan({"sources": ["a"], "where": {"date_before": "2022-11-30"}})
+    assert made.bytes == len("early")

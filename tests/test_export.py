@@ -18,6 +18,7 @@ from registry import export, verify
 from registry.core.attest import Signer
 from registry.core.dataset import Origin
 from registry.core.evidence import DateInterval, DateKind
+from registry.db.models import Snapshot
 from registry.errors import ConflictError, GuaranteeError, InvalidInputError, UnavailableError
 from registry.query import layout
 from registry.verify import Level
@@ -418,7 +419,7 @@ def test_what_is_there_is_never_overwritten(sqlite_world: World) -> None:
     out.joinpath("notes.txt").unlink()
     out.rmdir()
     out.symlink_to(world.folder / "nowhere")
-    with pytest.raises(ConflictError):
+    with pytest.raises(InvalidInputError, match="is a link"):
         world.export({"sources": ["essays"]})
     assert out.is_symlink()
 
@@ -571,3 +572,29 @@ def test_the_certificate_says_what_the_plan_says(sqlite_world: World) -> None:
     assert [item.documents for item in said.inputs] == [item.documents for item in made.inputs]
     assert sum(said.words.values()) == made.words
     assert said.manifest.plan == made.digest
+
+
+def test_a_correction_that_comes_while_an_export_is_written_stops_it(world: World) -> None:
+    world.register("d", ["one", "two"], origin=Origin.HUMAN)
+    made = world.plan({"sources": ["d"]})
+    world.claim("d", Origin.AI)
+    with pytest.raises(ConflictError, match="changed while it was exported"):
+        world.export(made)
+    assert not list(world.folder.glob("**/*.partial"))
+    with world.database.read() as session:
+        assert session.query(Snapshot).count() == 0
+
+
+def test_what_does_not_touch_the_drawn_texts_does_not_stop_an_export(world: World) -> None:
+    world.register("d", ["one", "two"], origin=Origin.HUMAN)
+    made = world.plan({"sources": ["d"]})
+    world.register("other", ["three"], origin=Origin.AI)
+    assert world.export(made).documents == 2
+
+
+def test_a_link_is_refused_as_the_place_of_an_export(sqlite_world: World) -> None:
+    sqlite_world.register("d", ["one"], origin=Origin.HUMAN)
+    link = sqlite_world.folder / "link"
+    link.symlink_to(sqlite_world.folder / "elsewhere")
+    with pytest.raises(InvalidInputError, match="is a link"):
+        sqlite_world.export({"sources": ["d"]}, out=link)

@@ -128,7 +128,7 @@ def test_another_machine_is_alive_until_its_lease_runs_out(
     world: World, writer: intents.Writer
 ) -> None:
     change(world, writer.uid, owner=ELSEWHERE)
-    world.clock.advance(minutes=9)
+    world.clock.advance(seconds=intents.LEASE.total_seconds() - 60)
     assert recover(world) == []
     assert files(world) != []
     world.clock.advance(minutes=2)

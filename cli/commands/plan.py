@@ -131,7 +131,7 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
     if contested:
         lines.append(
             f"  {plural(contested, 'document')} called human in one place and not in another: "
-            "counted as not human"
+            "the most cautious claim counts"
         )
     if explain:
         lines += _explained(made)

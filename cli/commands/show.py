@@ -132,7 +132,7 @@ def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
             (
                 "Conflicts",
                 f"{plural(record['contested'], 'document')} called human in one place and not in "
-                "another: counted as not human",
+                "another: the most cautious claim counts",
             )
         )
     if len(record["licenses"]) > 1:

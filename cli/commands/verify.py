@@ -18,9 +18,12 @@ from cli.output import (
     say,
     share,
     size,
+    tell,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from registry.core.attest import PublicKey
     from registry.core.certificate import Certificate
     from registry.verify import Report
@@ -60,7 +63,7 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
     place = Path(path)
     if level == "files" and not place.is_dir() and place.exists():
         raise click.UsageError("`--level files` needs a folder; one shard is read by its content")
-    key = _read_key(key_file)
+    key = _read_key(key_file, beside=place)
     depth = verifier.Level(level or "files")
     report = verifier.examine(place, key=key, level=depth, on_progress=progress("verifying"))
     if as_json:
@@ -71,13 +74,18 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
     return report.exit_code
 
 
-def _read_key(name: str | None) -> PublicKey | None:
+def _read_key(name: str | None, *, beside: Path) -> PublicKey | None:
+    """Read the key that was given, unless it came with what it is to verify."""
     from pathlib import Path
 
     from registry.core.attest import PublicKey
     from registry.errors import InvalidInputError, NotFoundError
 
     if name is None:
+        return None
+    folder = (beside if beside.is_dir() else beside.parent).resolve()
+    if folder in Path(name).resolve().parents and (folder / "certificate.json").exists():
+        tell(f"`{clean(name)}` lies in the snapshot: a key that came along proves nothing")
         return None
     hint = "give the signer's public key file with `--key`"
     try:

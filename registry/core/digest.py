@@ -17,6 +17,7 @@ from registry.errors import VerificationError
 
 HASH_SUITE: Final = "firsthand-hash/v1"
 MAX_DEPTH: Final = 32
+MAX_CONTAINERS: Final = 500_000
 MAX_INT: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8785 §3.2.2.3)."""
 
@@ -99,11 +100,16 @@ def parse_canonical(data: bytes, *, limit: int) -> Any:
 
 def _check_depth(data: bytes) -> None:
     """Refuse deep nesting before a recursive parser sees it; brackets in strings do not count."""
-    depth = 0
+    depth = containers = 0
     for match in _TOKEN.finditer(data):
         first = data[match.start()]
         if first in b"[{":
             depth += 1
+            containers += 1
+            if containers > MAX_CONTAINERS:
+                raise VerificationError(
+                    f"the JSON has more than {MAX_CONTAINERS:,} lists and objects", code="E_LIMIT"
+                )
             if depth > MAX_DEPTH:
                 raise VerificationError(
                     f"the JSON is nested deeper than {MAX_DEPTH} levels", code="E_LIMIT"

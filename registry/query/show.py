@@ -16,7 +16,7 @@ from registry import ledger
 from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.certificate import HumanFraction
-from registry.core.claim import ClaimKind, Property
+from registry.core.claim import Property
 from registry.core.dataset import Assessment, DatasetRef, Origin
 from registry.core.evidence import DateInterval, iso_time, to_micros
 from registry.db.models import (
@@ -75,7 +75,10 @@ def assessment(claims: Sequence[Claim]) -> Assessment:
     about = [claim for claim in claims if claim.property is Property.ORIGIN]
     if not about:
         return Assessment.NOT_ASSESSED
-    if any(claim.kind is ClaimKind.CORRECTION for claim in about) and len(about) > 1:
+    said = {str(claim.value["origin"]) for claim in about if "origin" in claim.value}
+    several = len(said) + any("origins" in claim.value for claim in about)
+    partly = any(claim.selection_id is not None for claim in about)
+    if several > 1 or (partly and len(about) > 1):
         return Assessment.DISPUTED
     return Assessment.DECLARED
 
@@ -310,7 +313,7 @@ def claim_in_words(claim: dict[str, Any]) -> str:
     generators = value.get("generators")
     if generators:
         names = ", ".join(generators)
-        return f"{said} ({names})" if said else f"by {names} where it is not human"
+        return f"{said} ({names})" if said else f"by {names}, where nothing says human"
     return said or "per document"
 
 

@@ -163,7 +163,7 @@ def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotH
 
     Cost and memory follow the number of such documents in the catalogue, 41 bytes each. A text
     that was registered as unknown is not among them, because nothing was said about it; one that
-    a correction calls unknown is.
+    a correction calls unknown is, and one whose record names a generator.
     """
     hashes: list[Hashes] = []
     ranks: list[Ranks] = []
@@ -181,6 +181,11 @@ def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotH
             hashes.append(table.hashes[spoken])
             ranks.append(voice.ranks[spoken])
             human.append(granted_bytes(voice, table.bytes)[spoken])
+        named = _named_generator(store, table, claims, [_voice(store, table, it) for it in claims])
+        spoken = named.ranks != UNSAID
+        hashes.append(table.hashes[spoken])
+        ranks.append(named.ranks[spoken])
+        human.append(np.zeros(int(np.count_nonzero(spoken)), np.int64))
     if not hashes:
         return NotHuman(np.empty(0, "S32"), np.empty(0, np.int8), np.empty(0, np.int64))
     return NotHuman(*_reduce(np.concatenate(hashes), np.concatenate(ranks), np.concatenate(human)))
@@ -220,6 +225,13 @@ class _Table:
             None if human is None else self._integers("human_bytes"),
         )
 
+    def generated(self) -> Mask:
+        """Return the documents for which the data itself names a generator."""
+        names = self.column("generator")
+        if names is None:
+            return np.zeros(len(self.hashes), np.bool_)
+        return np.asarray(names.is_valid().to_numpy(), np.bool_)
+
     def times(self, name: str, missing: int) -> Amounts:
         """Return a column of times as microseconds."""
         column = self.column(name)
@@ -234,7 +246,28 @@ def _of(claims: Sequence[Claim], property: Property) -> list[Claim]:
 
 
 def _voices(store: Store, table: _Table, claims: Sequence[Claim]) -> list[OriginVoice]:
-    return [_voice(store, table, item) for item in _of(claims, Property.ORIGIN)]
+    about = _of(claims, Property.ORIGIN)
+    voices = [_voice(store, table, item) for item in about]
+    return [*voices, _named_generator(store, table, about, voices)]
+
+
+def _named_generator(
+    store: Store, table: _Table, claims: Sequence[Claim], voices: list[OriginVoice]
+) -> OriginVoice:
+    """Return what records say that name a generator and no origin: not human, whatever else.
+
+    It contradicts a claim of human and fills silence; it does not speak where the origin is said
+    to be anything else. A record that is itself labelled human keeps its label: corpora of pairs
+    name beside a human text the model that answered it.
+    """
+    named = np.zeros(len(table.hashes), np.bool_)
+    for claim in claims:
+        if "origins" not in claim.value:
+            named |= _generated(store, table, claim)
+    highest = np.full(len(table.hashes), UNSAID, np.int8)
+    for voice in voices:
+        highest = np.maximum(highest, voice.ranks)
+    return uniform(Origin.UNKNOWN, named & (highest <= Origin.HUMAN.caution))
 
 
 def _voice(store: Store, table: _Table, claim: Claim) -> OriginVoice:
@@ -250,6 +283,16 @@ def _voice(store: Store, table: _Table, claim: Claim) -> OriginVoice:
     reduced = _reduce(other.hashes, voice.ranks, granted_bytes(voice, other.bytes))
     at = np.searchsorted(reduced[0], table.hashes)
     return OriginVoice(reduced[1][at], reduced[2][at])
+
+
+def _generated(store: Store, table: _Table, claim: Claim) -> Mask:
+    """Return the rows whose generator is named by what a claim says per document."""
+    if claim.location_id is None:
+        return np.zeros(len(table.hashes), np.bool_)
+    if claim.location_id == table.location.id:
+        return table.generated()
+    other = _Table(store, _place(claim))
+    return member(table.hashes, np.sort(other.hashes[other.generated()]))
 
 
 def _place(claim: Claim) -> Location:
@@ -409,7 +452,10 @@ def _dates(store: Store, table: _Table, claims: Sequence[Claim]) -> tuple[Amount
     for item in same:
         own = _later(own, _bracket(table, item))
     begin, end = _bracket(table, min(other, key=_end, default=None))
-    earlier = own[1] < end
+    # A text cannot be from after the time until which all of it is said to have been gathered:
+    # the two contradict each other, and the later date counts.
+    contradicted = dated & (own[0] != EVER) & (own[0] > end)
+    earlier = (own[1] < end) | contradicted
     begin, end = np.where(earlier, own[0], begin), np.where(earlier, own[1], end)
     return np.where(dated, begin, whole[0]), np.where(dated, end, whole[1])
 

@@ -128,9 +128,8 @@ def test_a_wrong_name_gets_the_nearest(cli: Cli, sqlite_world: World) -> None:
     sqlite_world.register("essays", ["x"])
     ran = cli("show", "esays", "--json")
     assert (ran.code, ran.error["hint"]) == (1, "did you mean `essays`?")
-    assert cli("history", "nothing-like-it", "--json").error["hint"] == (
-        "`firsthand dataset list` names those there are"
-    )
+    hint = cli("history", "nothing-like-it", "--json").error["hint"]
+    assert hint.startswith("`firsthand dataset list`")
 
 
 @pytest.mark.parametrize("command", ["show", "history"])

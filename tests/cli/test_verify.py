@@ -190,3 +190,11 @@ def test_a_copy_elsewhere_is_as_valid(snap: Snapshot, tmp_path: Path, capsys: Ca
     shutil.copytree(snap.path, tmp_path / "a folder with spaces" / "snäp")
     code, _ = run(capsys, str(tmp_path / "a folder with spaces" / "snäp"), "--key", "acme.pub")
     assert code == 0
+
+
+def test_a_key_that_came_with_the_snapshot_is_not_trusted(snap: Snapshot, capsys: Capture) -> None:
+    (snap.path / "issuer.pub").write_text(SIGNER.public.pem, "ascii")
+    assert main(["verify", "snap", "--key", "snap/issuer.pub"]) == 1
+    shown = capsys.readouterr()
+    assert "INTACT, SIGNER NOT KNOWN" in shown.out
+    assert "a key that came along proves nothing" in shown.err

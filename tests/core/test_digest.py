@@ -158,3 +158,10 @@ def test_slices_are_hashed_one_by_one(texts: list[bytes]) -> None:
         ends.append(ends[-1] + len(text))
     joined = digest.hash_slices(memoryview(b"".join(texts)), ends)
     assert joined.hex() == "".join(digest.sha256_hex(text) for text in texts)
+
+
+def test_a_document_of_very_many_parts_is_refused_before_it_takes_memory() -> None:
+    data = b"[" + b",".join([b"[]"] * 600_000) + b"]"
+    with pytest.raises(VerificationError) as caught:
+        digest.parse_canonical(data, limit=len(data))
+    assert caught.value.code == "E_LIMIT"

@@ -271,7 +271,7 @@ def test_dates_per_document_and_for_all(sqlite_world: World) -> None:
     world.register("own", rows, date_fields=fields)
     assert ends(world, "own") == ["2019-03-01", "2023-03-01", None]
     world.register("other", rows, date_fields=fields, dates=said(DateKind.COLLECTED, "2021"))
-    assert ends(world, "other") == ["2019-03-01", "2021-12-31", "2021-12-31"]
+    assert ends(world, "other") == ["2019-03-01", "2023-03-01", "2021-12-31"]
 
 
 def test_a_date_for_all_does_not_undercut_what_a_record_says_of_the_same_kind(
@@ -288,7 +288,7 @@ def test_a_date_for_all_does_not_undercut_what_a_record_says_of_the_same_kind(
     world.register("d", rows, date_fields=fields, dates=said(DateKind.PUBLISHED, "2021"))
     assert ends(world, "d") == ["2021-12-31", "2023-03-01", "2021-12-31"]
     world.register("d", rows, dates=said(DateKind.CAPTURED, "2020"))
-    assert ends(world, "d") == ["2020-12-31", "2020-12-31", "2020-12-31"]
+    assert ends(world, "d") == ["2020-12-31", "2023-03-01", "2020-12-31"]
 
 
 def test_dates_found_at_another_place_are_mapped_by_content_the_later_ones(
