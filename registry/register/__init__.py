@@ -1,0 +1,29 @@
+"""Record a dataset version: its content, where it was found, and what is claimed about it.
+
+The data flow: discover the files → open an intent → read, hash, count and write the document
+table in a staging folder → sync and rename it into place → record everything, and the log entry
+that binds it, in one transaction. A kill at any point leaves the catalogue as it was or as it
+should be.
+"""
+
+from __future__ import annotations
+
+from registry.register.declaration import (
+    NOT_ASSESSED,
+    Acquired,
+    Declaration,
+    Outcome,
+    Progress,
+    Registration,
+)
+from registry.register.version import version
+
+__all__ = [
+    "NOT_ASSESSED",
+    "Acquired",
+    "Declaration",
+    "Outcome",
+    "Progress",
+    "Registration",
+    "version",
+]

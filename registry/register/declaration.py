@@ -1,0 +1,152 @@
+"""What a registration is asked with and what it answers, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from registry import readers
+from registry.core.dataset import (
+    Access,
+    DatasetRef,
+    Origin,
+    Visibility,
+)
+from registry.core.evidence import DateInterval
+from registry.core.source import ReadOptions
+from registry.db.models import (
+    DatasetVersion,
+)
+from registry.errors import InvalidInputError
+
+NOT_ASSESSED: Final = "not_assessed"
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """How the texts were come by, as regulators ask it; each part until somebody says."""
+
+    owner: str = NOT_ASSESSED
+    access: Access = Access.NOT_ASSESSED
+    crawler: str = NOT_ASSESSED
+    opt_out_policy: str = NOT_ASSESSED
+    opt_out_date: str = NOT_ASSESSED
+    personal_data: str = NOT_ASSESSED
+    purchase: str = NOT_ASSESSED
+    first_use: str = NOT_ASSESSED
+    url_field: str = NOT_ASSESSED
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the registrant says about the whole dataset. Nothing said stays unknown.
+
+    Attributes:
+        ref: The dataset's name, without a version.
+        claimed_by: Who says so.
+        origin: What made the texts, or None.
+        generators: The models that wrote them, where the origin involves any.
+        license: An SPDX expression, or None.
+        language: A BCP 47 tag, or None.
+        dates: Typed intervals for the whole dataset.
+        sources: Where it came from, as URLs.
+        acquired: How it was come by.
+        visibility: Who may see the dataset; used when it is new.
+    """
+
+    ref: DatasetRef
+    claimed_by: str
+    origin: Origin | None = None
+    generators: tuple[str, ...] = ()
+    license: str | None = None
+    language: str | None = None
+    dates: tuple[DateInterval, ...] = ()
+    sources: tuple[str, ...] = ()
+    acquired: Acquired = field(default_factory=Acquired)
+    visibility: Visibility = Visibility.PRIVATE
+
+    def check(self, options: ReadOptions) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            InvalidInputError: A version in the name, an origin said twice, generators of human
+                text, or a text that is empty or has control characters.
+        """
+        if self.ref.version is not None:
+            raise InvalidInputError(
+                f"`{self.ref}` names a version; versions are numbered by the registry",
+                hint=f"use `--name {self.ref.dataset.short}`",
+            )
+        if self.origin is not None and options.says_origin:
+            raise InvalidInputError(
+                "the origin is given for all documents and also per document",
+                hint="leave out `--origin`: a label that is missing must not fall back to it",
+            )
+        nobody = (Origin.HUMAN, Origin.UNKNOWN, None)
+        if self.generators and self.origin in nobody and not options.says_origin:
+            raise InvalidInputError(
+                f"generators are named, but the origin is `{self.origin or 'not given'}`",
+                hint="add `--origin ai`, `assisted`, `mixed` or `programmatic`",
+            )
+        if options.generator_field and self.generators:
+            raise InvalidInputError(
+                "generators are named for all documents and also per document",
+                hint="leave out one of `--generator` and `--generator-field`",
+            )
+        said = [("license", self.license), ("language", self.language)]
+        said += [("source", item) for item in self.sources]
+        said += [("generator", item) for item in self.generators]
+        said += [
+            (name.replace("_", " "), getattr(self.acquired, name))
+            for name in Acquired.__dataclass_fields__
+        ]
+        for what, text in said:
+            if text is not None and (not text.strip() or not text.isprintable()):
+                raise InvalidInputError(
+                    f"the {what} is empty or has control characters", hint="write it as plain text"
+                )
+
+
+class Outcome(StrEnum):
+    """What a registration changed."""
+
+    REGISTERED = "registered"
+    ADDED = "added"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The result of a registration.
+
+    Attributes:
+        version: The version that the content is, new or known.
+        outcome: What changed.
+        added: For a known version: what was added to it, in words.
+        skipped: Files, and members of archives, that are no input: hidden ones, cards, links.
+        bad_input: Records and text files that are not valid and were left out, as `--on-bad-input
+            skip` asks: place and reason of the first `MAX_LISTED`.
+        bad_count: How many of those there are.
+        files: How many files were read.
+        same_content: Other datasets' versions with exactly this content.
+    """
+
+    version: DatasetVersion
+    outcome: Outcome
+    added: tuple[str, ...]
+    skipped: tuple[str, ...]
+    bad_input: tuple[readers.Skip, ...]
+    bad_count: int
+    files: int
+    same_content: tuple[DatasetRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a registration is."""
+
+    documents: int
+    bytes: int
+    files: int
+    total_files: int

@@ -1,0 +1,328 @@
+"""Write the rows of a registration, and the log entry that binds them, in one transaction.
+
+Content that is known makes no new version: what is new about it, a claim or a place, is added.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry import intents, ledger, readers
+from registry.core.claim import ClaimKind, Property
+from registry.core.dataset import (
+    Assessment,
+    DatasetRef,
+)
+from registry.core.entry import EntryKind
+from registry.core.evidence import DateInterval, iso_time
+from registry.core.source import ReadOptions
+from registry.db.base import Base
+from registry.db.models import (
+    Acquisition,
+    Claim,
+    Dataset,
+    DatasetVersion,
+    Location,
+    Namespace,
+)
+from registry.query import catalogue
+from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
+from registry.register.reading import Asked, Draft
+
+MAX_GENERATORS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded, and whether the document table that was written is needed."""
+
+    registration: Registration
+    uses_table: bool
+
+
+def record(
+    session: Session,
+    writer: intents.Writer,
+    asked: Asked,
+    draft: Draft,
+    now: dt.datetime,
+) -> Recorded:
+    """Write the rows and the log entry that binds them."""
+    found, declaration, options = asked.found, asked.declaration, asked.options
+    rows: list[Base] = []
+    owner = _dataset(session, declaration, now, rows)
+    base, names = _relative(found.files)
+    same = _same_content(session, draft, owner)
+    known = session.execute(
+        sa.select(DatasetVersion).where(
+            DatasetVersion.dataset_id == owner.id,
+            DatasetVersion.content_root == draft.identity.content_root,
+        )
+    ).scalar_one_or_none()
+    target = known or _new_version(session, owner, draft, now, rows)
+    place = None
+    if known is None or _new_place(session, known, asked, draft, base, names):
+        place = Location(
+            version_id=target.id,
+            uid=writer.uid,
+            base=base,
+            options=options.to_json(),
+            files=[
+                {"mtime_ns": str(file.mtime_ns), "name": name, "size": file.size}
+                | draft.passed.of(file)
+                for file, name in zip(found.files, names, strict=True)
+            ],
+            order_root=draft.identity.order_root,
+            table_digest=draft.table_digest,
+            claims_root=draft.claims_root,
+            kept=asked.keep,
+            sources=list(declaration.sources),
+            registered_at=now,
+        )
+        session.add(place)
+        session.flush()
+        acquired = Acquisition(location_id=place.id, **_fields(declaration.acquired))
+        session.add(acquired)
+        rows += [place, acquired]
+    new_claims = _not_yet_made(session, known, _claims(declaration, draft, options))
+    if place is None:
+        new_claims = [made for made in new_claims if made.location_id != _HERE]
+    for made in new_claims:
+        made.version_id = target.id
+        if made.location_id == _HERE and place is not None:
+            made.location_id = place.id
+        made.claimed_at = now
+        session.add(made)
+    rows += new_claims
+    added = _in_words(place, new_claims) if known is not None else ()
+    outcome = Outcome.REGISTERED
+    if known is not None:
+        outcome = Outcome.ADDED if rows else Outcome.UNCHANGED
+    if rows:
+        kind = EntryKind.CLAIM_ADDED if place is None else EntryKind.LOCATION_ADDED
+        if known is None:
+            kind = EntryKind.VERSION_REGISTERED
+        ledger.append(session, kind, now=now, facts={"version": target.number}, rows=rows)
+    passed = draft.passed
+    registration = Registration(
+        target,
+        outcome,
+        added,
+        skipped=(*map(str, found.skipped), *passed.members),
+        bad_input=tuple(passed.bad),
+        bad_count=passed.bad_by_file.total(),
+        files=len(found.files),
+        same_content=same,
+    )
+    return Recorded(registration, place is not None)
+
+
+_HERE: Final = -1
+"""Stands for the location of this registration in a claim, until that has an id."""
+
+
+def _dataset(
+    session: Session, declaration: Declaration, now: dt.datetime, rows: list[Base]
+) -> Dataset:
+    ref = declaration.ref
+    owner = catalogue.find_dataset(session, ref)
+    if owner is not None:
+        return owner
+    team = session.execute(
+        sa.select(Namespace).where(Namespace.name == ref.namespace)
+    ).scalar_one_or_none()
+    if team is None:
+        team = Namespace(name=ref.namespace, visibility=declaration.visibility, created_at=now)
+        session.add(team)
+        rows.append(team)
+    session.flush()
+    owner = Dataset(
+        namespace_id=team.id, name=ref.name, visibility=declaration.visibility, created_at=now
+    )
+    owner.namespace = team
+    session.add(owner)
+    session.flush()
+    rows.append(owner)
+    return owner
+
+
+def _new_version(
+    session: Session, owner: Dataset, draft: Draft, now: dt.datetime, rows: list[Base]
+) -> DatasetVersion:
+    last = session.execute(
+        sa.select(sa.func.max(DatasetVersion.number)).where(DatasetVersion.dataset_id == owner.id)
+    ).scalar_one()
+    made = DatasetVersion(
+        dataset_id=owner.id,
+        number=(last or 0) + 1,
+        content_root=draft.identity.content_root,
+        documents=draft.totals.documents,
+        distinct=draft.identity.distinct,
+        empty=draft.totals.empty,
+        bytes=draft.totals.bytes,
+        words=draft.totals.words,
+        registered_at=now,
+    )
+    made.dataset = owner
+    session.add(made)
+    session.flush()
+    rows.append(made)
+    return made
+
+
+def _same_content(session: Session, draft: Draft, owner: Dataset) -> tuple[DatasetRef, ...]:
+    twins = session.execute(
+        sa.select(DatasetVersion)
+        .where(
+            DatasetVersion.content_root == draft.identity.content_root,
+            DatasetVersion.dataset_id != owner.id,
+        )
+        .order_by(DatasetVersion.id)
+    ).scalars()
+    return tuple(catalogue.ref_of(twin) for twin in twins)
+
+
+def _new_place(
+    session: Session,
+    known: DatasetVersion,
+    asked: Asked,
+    draft: Draft,
+    base: str,
+    names: list[str],
+) -> bool:
+    """Return whether a known version was found somewhere new, or says new things per document.
+
+    Where it came from and how it was come by belong to a place, so to say more of that is to
+    name a place again.
+    """
+    places = catalogue.locations(session, known)
+    acquired = {row.location_id: row for row in catalogue.acquisitions(session, known)}
+    if asked.keep and not any(place.kept for place in places):
+        return True
+    if draft.claims_root not in {None, *(place.claims_root for place in places)}:
+        return True
+    return not any(
+        place.base == base
+        and [file["name"] for file in place.files] == names
+        and place.options == asked.options.to_json()
+        and place.order_root == draft.identity.order_root
+        and set(asked.declaration.sources) <= set(place.sources)
+        and _says_as_much(acquired[place.id], asked.declaration.acquired)
+        for place in places
+    )
+
+
+def _says_as_much(known: Acquisition, acquired: Acquired) -> bool:
+    """Return whether everything that was said now was said of a place before."""
+    said = _fields(acquired).items()
+    return all(value in (NOT_ASSESSED, getattr(known, name)) for name, value in said)
+
+
+def _claims(declaration: Declaration, draft: Draft, options: ReadOptions) -> list[Claim]:
+    """Return what this registration claims, for all documents or per document."""
+    made = []
+    if declaration.origin is not None:
+        value: dict[str, Any] = {"origin": str(declaration.origin)}
+        if declaration.generators:
+            value["generators"] = sorted(set(declaration.generators))
+        made.append(_claim(declaration, Property.ORIGIN, value))
+    spoken = draft.spoken
+    if options.says_origin or options.generator_field:
+        value = {"per_document": True, "claims_root": draft.claims_root}
+        if options.says_origin:
+            value["origins"] = {str(name): sums for name, sums in spoken.origins.items()}
+        if options.generator_field:
+            value["generators"] = _most_common(spoken.generators)
+        made.append(_claim(declaration, Property.ORIGIN, value, here=True))
+    if declaration.generators and declaration.origin is None:
+        # Who wrote the documents that the data itself says are not human.
+        value = {"generators": sorted(set(declaration.generators))}
+        made.append(_claim(declaration, Property.ORIGIN, value))
+    if declaration.license is not None:
+        made.append(_claim(declaration, Property.LICENSE, {"license": declaration.license}))
+    if declaration.language is not None:
+        made.append(_claim(declaration, Property.LANGUAGE, {"language": declaration.language}))
+    if options.language_field:
+        value = {
+            "per_document": True,
+            "claims_root": draft.claims_root,
+            "languages": _most_common(spoken.languages),
+        }
+        made.append(_claim(declaration, Property.LANGUAGE, value, here=True))
+    made += [_claim(declaration, Property.DATE, date.to_json()) for date in declaration.dates]
+    if options.date_fields:
+        value = {
+            "per_document": True,
+            "claims_root": draft.claims_root,
+            "kinds": sorted(str(kind) for kind, _ in options.date_fields),
+            "dated": spoken.dated,
+        }
+        if spoken.not_before is not None and spoken.not_after is not None:
+            value["not_before"] = iso_time(spoken.not_before)
+            value["not_after"] = iso_time(spoken.not_after)
+        made.append(_claim(declaration, Property.DATE, value, here=True))
+    return made
+
+
+def _claim(
+    declaration: Declaration, property: Property, value: dict[str, Any], *, here: bool = False
+) -> Claim:
+    return Claim(
+        property=property,
+        value=value,
+        location_id=_HERE if here else None,
+        selection_id=None,
+        kind=ClaimKind.REGISTRATION,
+        assessment=Assessment.DECLARED,
+        claimed_by=declaration.claimed_by,
+        reason=None,
+    )
+
+
+def _most_common(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.most_common(MAX_GENERATORS)))
+
+
+def _not_yet_made(
+    session: Session, known: DatasetVersion | None, claims: list[Claim]
+) -> list[Claim]:
+    """Return the claims that nobody has made about the version in the same words."""
+    if known is None:
+        return claims
+    before = catalogue.claims(session, known)
+    made = {(item.property, _key(item.value)) for item in before if item.selection_id is None}
+    return [item for item in claims if (item.property, _key(item.value)) not in made]
+
+
+def _key(value: dict[str, Any]) -> str:
+    return repr(sorted((name, repr(part)) for name, part in value.items()))
+
+
+def _in_words(place: Location | None, claims: list[Claim]) -> tuple[str, ...]:
+    words = [] if place is None else [f"location `{place.base}`"]
+    for claim in claims:
+        value = claim.value
+        said = value.get("license") or value.get("language") or value.get("origin")
+        if claim.property is Property.DATE and "kind" in value:
+            said = str(DateInterval.from_json(value))
+        words.append(f"{claim.property} claim `{said or 'per document'}`")
+    return tuple(words)
+
+
+def _relative(files: Sequence[readers.SourceFile]) -> tuple[str, list[str]]:
+    """Return the folder that all files are in, and their names relative to it."""
+    folders = [str(file.path.parent) for file in files]
+    base = os.path.commonpath(folders)
+    return base, [os.path.relpath(file.path, base) for file in files]
+
+
+def _fields(acquired: Acquired) -> dict[str, Any]:
+    return {name: getattr(acquired, name) for name in Acquired.__dataclass_fields__}
