@@ -89,7 +89,9 @@ def test_a_process_with_a_reused_id_is_not_the_writer(world: World, writer: inte
 
 def test_a_process_that_nobody_waited_for_is_dead(world: World, writer: intents.Writer) -> None:
     """A zombie still has its process id."""
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "import signal; signal.pause()"], os.environ)
+    pid = os.posix_spawn(
+        sys.executable, [sys.executable, "-c", "import signal; signal.pause()"], os.environ
+    )
     try:
         owner = rows(world)[0].owner | {"pid": pid, "started": intents._started(pid)}
         change(world, writer.uid, owner=owner)
@@ -103,7 +105,9 @@ def test_a_process_that_nobody_waited_for_is_dead(world: World, writer: intents.
 
 
 def test_a_stopped_process_is_alive(world: World, writer: intents.Writer) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.pause()"], stdin=subprocess.PIPE
+    ) as process:
         process.send_signal(signal.SIGSTOP)
         owner = rows(world)[0].owner
         owner |= {"pid": process.pid, "started": intents._started(process.pid)}
