@@ -158,7 +158,7 @@ def snapshot(
 MAX_INPUTS: Final = 400
 """How many inputs a log entry can name."""
 
-_OF_NO_TEXT: Final = (EntryKind.KEY_CREATED, EntryKind.LINEAGE_ADDED, EntryKind.SNAPSHOT_EXPORTED)
+_OF_NO_TEXT: Final = (EntryKind.KEY_CREATED, EntryKind.SNAPSHOT_EXPORTED)
 
 
 def _check_place(out: Path, plan: Plan) -> None:

@@ -112,7 +112,7 @@ def version_record(
     """
     version = catalogue.version(session, ref, caller)
     claims = catalogue.claims(session, version)
-    stand = standing(session, store, version, not_human(session, store, caller))
+    stand = standing(session, store, version, not_human(session, store, caller), caller)
     origins = stand.view.origins()
     return {
         "dataset": str(catalogue.ref_of(version).dataset),

@@ -34,6 +34,7 @@ from registry.core.claim import (
 from registry.core.dataset import Origin
 from registry.core.digest import SELECTION_PREFIX, sha256_hex
 from registry.core.evidence import DateInterval, DateKind
+from registry.core.lineage import EdgeKind
 from registry.db.models import Claim, DatasetVersion, Location
 from registry.documents import Hashes
 from registry.errors import ConflictError
@@ -117,7 +118,11 @@ class NotHuman:
 
 
 def standing(
-    session: Session, store: Store, version: DatasetVersion, against: NotHuman | None = None
+    session: Session,
+    store: Store,
+    version: DatasetVersion,
+    against: NotHuman | None = None,
+    caller: Caller = OPERATOR,
 ) -> Standing:
     """Return the documents of a version with what counts for each.
 
@@ -127,13 +132,17 @@ def standing(
         version: The version.
         against: What the whole catalogue knows to be not human (`not_human`). Without it only
             the claims about this version count.
+        caller: Lineage from what the caller may not see does not count.
 
     Raises:
         ConflictError: A document table or stored selection is missing or was changed.
     """
     claims = catalogue.claims(session, version)
     table = _Table(store, catalogue.locations(session, version)[0])
-    view = _within_equal(table.hashes, combine(table.bytes, _voices(store, table, claims)))
+    voices = _voices(store, table, claims)
+    if _generated_from(session, version, caller):
+        voices.append(uniform(Origin.AI, np.ones(len(table.hashes), np.bool_)))
+    view = _within_equal(table.hashes, combine(table.bytes, voices))
     if against is not None:
         view = _across(table.hashes, view, against)
     begin, end = _dates(store, table, claims)
@@ -170,9 +179,14 @@ def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotH
     human: list[Amounts] = []
     for version in catalogue.all_versions(session, caller):
         claims = _of(catalogue.claims(session, version), Property.ORIGIN)
-        if all(item.value.get("origin") == Origin.HUMAN for item in claims):
+        by_model = _generated_from(session, version, caller)
+        if not by_model and all(item.value.get("origin") == Origin.HUMAN for item in claims):
             continue
         table = _Table(store, catalogue.locations(session, version)[0])
+        if by_model:
+            hashes.append(table.hashes)
+            ranks.append(np.full(len(table.hashes), Origin.AI.caution, np.int8))
+            human.append(np.zeros(len(table.hashes), np.int64))
         for claim in claims:
             voice = _voice(store, table, claim)
             spoken = voice.ranks > Origin.HUMAN.caution
@@ -189,6 +203,12 @@ def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotH
     if not hashes:
         return NotHuman(np.empty(0, "S32"), np.empty(0, np.int8), np.empty(0, np.int64))
     return NotHuman(*_reduce(np.concatenate(hashes), np.concatenate(ranks), np.concatenate(human)))
+
+
+def _generated_from(session: Session, version: DatasetVersion, caller: Caller) -> bool:
+    """Return whether lineage says that a model made this version: then no claim makes it human."""
+    edges = catalogue.sources_of(session, version, caller)
+    return any(edge.kind is EdgeKind.GENERATED for edge in edges)
 
 
 class _Table:

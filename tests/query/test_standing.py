@@ -8,6 +8,7 @@ import pytest
 
 from registry.core.dataset import Origin
 from registry.core.evidence import DateInterval, DateKind, iso_time
+from registry.core.lineage import EdgeKind
 from registry.errors import ConflictError
 from registry.query.standing import NEVER
 from tests.world import World, write_documents
@@ -357,3 +358,16 @@ def test_a_changed_document_table_is_refused(sqlite_world: World) -> None:
     Path(file.parent / "part-00001.parquet").write_bytes(data)
     with pytest.raises(ConflictError, match="was changed"):
         world.standing("essays")
+
+
+def test_what_a_model_generated_from_others_is_not_human_whatever_is_declared(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    world.register("prompts", [A], origin=Origin.HUMAN)
+    world.register("answers", [B, C], origin=Origin.HUMAN)
+    world.register("twin", [C], origin=Origin.HUMAN)
+    world.derive("answers", "prompts", EdgeKind.GENERATED)
+    assert world.origins("answers") == {Origin.AI: 2}
+    assert world.origins("twin") == {Origin.AI: 1}
+    assert world.origins("prompts") == {Origin.HUMAN: 1}
