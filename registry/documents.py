@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.core import words
-from registry.core.claim import Property
 from registry.core.dataset import FIELD_ORIGINS, ORIGINS_BY_CAUTION, Origin
 from registry.core.digest import hash_slices
 from registry.core.merkle import HASH_SIZE, content_root
@@ -323,11 +322,3 @@ def origin_ranks(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int8]:
         indices = chunk.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
         ranks.append(values[indices])
     return np.concatenate(ranks) if ranks else np.empty(0, np.int8)
-
-
-PER_DOCUMENT: Final = {
-    Property.ORIGIN: "origin",
-    Property.DATE: "not_after",
-    Property.LANGUAGE: "language",
-}
-"""The column that holds the claims of a property per document, if the data has them."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry import ledger
@@ -24,7 +23,6 @@ from registry.db.models import (
     Claim,
     DatasetVersion,
     LineageEdge,
-    LogEntry,
     MixtureInput,
     Snapshot,
 )
@@ -315,11 +313,6 @@ def claim_in_words(claim: dict[str, Any]) -> str:
         names = ", ".join(generators)
         return f"{said} ({names})" if said else f"by {names}, where nothing says human"
     return said or "per document"
-
-
-def log_entries(session: Session) -> int:
-    """Return how many entries the log holds, counted."""
-    return session.execute(sa.select(sa.func.count()).select_from(LogEntry)).scalar_one()
 
 
 def _said(claims: Sequence[Claim], property: Property, key: str) -> list[str]:

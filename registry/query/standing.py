@@ -170,9 +170,10 @@ def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotH
     What is claimed about datasets that the caller may not see is left out: a text must not tell
     that it occurs there.
 
-    Cost and memory follow the number of such documents in the catalogue, 41 bytes each. A text
-    that was registered as unknown is not among them, because nothing was said about it; one that
-    a correction calls unknown is, and one whose record names a generator.
+    Cost and memory follow the number of such documents in the catalogue: 41 bytes each are
+    returned, several times as many are held while they are sorted. A text that was registered as
+    unknown is not among them, because nothing was said about it; one that a correction calls
+    unknown is, one whose record names a generator, and what lineage says a model generated.
     """
     hashes: list[Hashes] = []
     ranks: list[Ranks] = []
@@ -187,15 +188,15 @@ def not_human(session: Session, store: Store, caller: Caller = OPERATOR) -> NotH
             hashes.append(table.hashes)
             ranks.append(np.full(len(table.hashes), Origin.AI.caution, np.int8))
             human.append(np.zeros(len(table.hashes), np.int64))
-        for claim in claims:
-            voice = _voice(store, table, claim)
+        voices = [_voice(store, table, claim) for claim in claims]
+        for claim, voice in zip(claims, voices, strict=True):
             spoken = voice.ranks > Origin.HUMAN.caution
             if claim.kind is ClaimKind.REGISTRATION:
                 spoken &= voice.ranks != Origin.UNKNOWN.caution
             hashes.append(table.hashes[spoken])
             ranks.append(voice.ranks[spoken])
             human.append(granted_bytes(voice, table.bytes)[spoken])
-        named = _named_generator(store, table, claims, [_voice(store, table, it) for it in claims])
+        named = _named_generator(store, table, claims, voices)
         spoken = named.ranks != UNSAID
         hashes.append(table.hashes[spoken])
         ranks.append(named.ranks[spoken])
