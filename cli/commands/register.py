@@ -305,14 +305,14 @@ def _show(done: Registration, *, as_json: bool) -> None:
                 "skipped": list(done.skipped),
                 "bad_input": {
                     "count": done.bad_count,
-                    "listed": [skip.why for skip in done.bad_input],
+                    "listed": list(done.bad_input),
                 },
                 "same_content": [str(other) for other in done.same_content],
             }
         )
         return
     _tell_all([f"skipped {path}" for path in done.skipped], len(done.skipped))
-    _tell_all([f"left out: {skip.why}" for skip in done.bad_input], done.bad_count)
+    _tell_all([f"left out: {why}" for why in done.bad_input], done.bad_count)
     say(f"{ref}   {_headline(done)}")
     lines = [
         (

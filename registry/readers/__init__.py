@@ -16,6 +16,7 @@ from __future__ import annotations
 from registry.readers.ahead import read_ahead
 from registry.readers.batches import schema, text_buffers
 from registry.readers.files import Discovered, Skip, SourceFile, discover
+from registry.readers.parquet import row_groups
 from registry.readers.stream import documents
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "discover",
     "documents",
     "read_ahead",
+    "row_groups",
     "schema",
     "text_buffers",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from registry.readers.fields import DocumentMaker
 from registry.readers.files import Skip, Source, SourceFile
 from registry.readers.records import OnBad, Records
 
-_READERS: Final[dict[Format, Callable[[Source, ReadOptions, OnBad], Iterator[Records]]]] = {
+_Reader = Callable[[Source, ReadOptions, OnBad], Iterator[Records]]
+_READERS: Final[Mapping[Format, _Reader]] = {
     Format.PARQUET: parquet.records,
     Format.ARROW: arrow.records,
     Format.JSONL: jsonl.records,
@@ -33,7 +35,9 @@ def documents(
     *,
     on_file: Callable[[SourceFile], None] | None = None,
     on_skip: Callable[[Skip], None] | None = None,
-) -> Iterator[pa.RecordBatch]:
+    first: int = 0,
+    groups: range | None = None,
+) -> Generator[pa.RecordBatch]:
     """Read the documents of files as batches with the columns of `batches.schema`.
 
     Documents come in the order of the files, then of their position. Batches are cut and joined
@@ -47,12 +51,19 @@ def documents(
             unchanged; the batch with that document may still be to come.
         on_skip: Called with each member of an archive that is no input, and with
             `OnBadInput.SKIP` each record or text file that is not valid.
+        first: What the column `file` calls the first of the files.
+        groups: Of the only file, which is Parquet, only these row groups; `record` counts those
+            before them.
 
     Raises:
         InvalidInputError: A file cannot be read under the options, or changed meanwhile. Batches
             may have been yielded before.
     """
-    yield from bounded(_batches(files, options, on_file, on_skip or (lambda _: None)))
+    read = _READERS
+    if groups is not None:
+        read = {Format.PARQUET: partial(parquet.records, groups=groups)}
+    on_skip = on_skip or (lambda _: None)
+    yield from bounded(_batches(files, options, on_file, on_skip, first, read))
 
 
 def _batches(
@@ -60,15 +71,16 @@ def _batches(
     options: ReadOptions,
     on_file: Callable[[SourceFile], None] | None,
     on_skip: Callable[[Skip], None],
+    first: int,
+    read: Mapping[Format, _Reader],
 ) -> Iterator[pa.RecordBatch]:
     maker = DocumentMaker(options)
-    for index, file in enumerate(files):
+    for index, file in enumerate(files, first):
         count = 0
         for source in _sources(file, options, on_skip):
             before = count
-            for records in _READERS[source.format](
-                source, options, _on_bad(file, options, on_skip)
-            ):
+            bad = _on_bad(file, options, on_skip)
+            for records in read[source.format](source, options, bad):
                 count = before + records.first + len(records)
                 yield maker.batch(records, index, before)
         file.check_unchanged()

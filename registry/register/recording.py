@@ -33,9 +33,10 @@ from registry.db.models import (
     Location,
     Namespace,
 )
+from registry.intake.run import Draft
 from registry.query import catalogue
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
-from registry.register.reading import Asked, Draft
+from registry.register.reading import Asked
 
 MAX_GENERATORS: Final = 200
 
@@ -77,8 +78,9 @@ def record(
             options=options.to_json(),
             files=[
                 {"mtime_ns": str(file.mtime_ns), "name": name, "size": file.size}
-                | draft.passed.of(file)
-                for file, name in zip(found.files, names, strict=True)
+                | ({} if asked.is_settled(file) else {"unsettled": True})
+                | draft.gathered.passed.of(number)
+                for number, (file, name) in enumerate(zip(found.files, names, strict=True))
             ],
             order_root=draft.identity.order_root,
             table_digest=draft.table_digest,
@@ -111,14 +113,14 @@ def record(
         if known is None:
             kind = EntryKind.VERSION_REGISTERED
         ledger.append(session, kind, now=now, facts={"version": target.number}, rows=rows)
-    passed = draft.passed
+    passed = draft.gathered.passed
     registration = Registration(
         target,
         outcome,
         added,
         skipped=(*map(str, found.skipped), *passed.members),
-        bad_input=tuple(passed.bad),
-        bad_count=passed.bad_by_file.total(),
+        bad_input=tuple(why for _, why in passed.bad),
+        bad_count=passed.count.total(),
         files=len(found.files),
         same_content=same,
     )
@@ -164,11 +166,11 @@ def _new_version(
         dataset_id=owner.id,
         number=(last or 0) + 1,
         content_root=draft.identity.content_root,
-        documents=draft.totals.documents,
+        documents=draft.gathered.totals.documents,
         distinct=draft.identity.distinct,
-        empty=draft.totals.empty,
-        bytes=draft.totals.bytes,
-        words=draft.totals.words,
+        empty=draft.gathered.totals.empty,
+        bytes=draft.gathered.totals.bytes,
+        words=draft.gathered.totals.words,
         registered_at=now,
     )
     made.dataset = owner
@@ -234,7 +236,7 @@ def _claims(declaration: Declaration, draft: Draft, options: ReadOptions) -> lis
         if declaration.generators:
             value["generators"] = sorted(set(declaration.generators))
         made.append(_claim(declaration, Property.ORIGIN, value))
-    spoken = draft.spoken
+    spoken = draft.gathered.spoken
     if options.says_origin or options.generator_field:
         value = {"per_document": True, "claims_root": draft.claims_root}
         if options.says_origin:
