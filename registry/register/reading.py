@@ -9,7 +9,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from registry.core.dataset import (
 from registry.core.source import ReadOptions
 from registry.db.session import Database
 from registry.errors import UnavailableError
+from registry.places import Place
 from registry.register.declaration import Declaration, Progress
 from registry.shards import RecordTree
 
@@ -58,7 +58,7 @@ class Passed:
 
     members: list[str] = field(default_factory=list)
     bad: list[readers.Skip] = field(default_factory=list)
-    bad_by_file: Counter[Path] = field(default_factory=Counter)
+    bad_by_file: Counter[Place] = field(default_factory=Counter)
 
     def add(self, skip: readers.Skip) -> None:
         """Note one of them."""

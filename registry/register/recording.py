@@ -6,9 +6,7 @@ Content that is known makes no new version: what is new about it, a claim or a p
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +31,7 @@ from registry.db.models import (
     Location,
     Namespace,
 )
+from registry.places import relative
 from registry.query import catalogue
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
 from registry.register.reading import Asked, Draft
@@ -59,7 +58,7 @@ def record(
     found, declaration, options = asked.found, asked.declaration, asked.options
     rows: list[Base] = []
     owner = _dataset(session, declaration, now, rows)
-    base, names = _relative(found.files)
+    base, names = relative([file.path for file in found.files])
     same = _same_content(session, draft, owner)
     known = session.execute(
         sa.select(DatasetVersion).where(
@@ -76,8 +75,7 @@ def record(
             base=base,
             options=options.to_json(),
             files=[
-                {"mtime_ns": str(file.mtime_ns), "name": name, "size": file.size}
-                | draft.passed.of(file)
+                _file(file, name) | draft.passed.of(file)
                 for file, name in zip(found.files, names, strict=True)
             ],
             order_root=draft.identity.order_root,
@@ -317,11 +315,15 @@ def _in_words(place: Location | None, claims: list[Claim]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _relative(files: Sequence[readers.SourceFile]) -> tuple[str, list[str]]:
-    """Return the folder that all files are in, and their names relative to it."""
-    folders = [str(file.path.parent) for file in files]
-    base = os.path.commonpath(folders)
-    return base, [os.path.relpath(file.path, base) for file in files]
+def _file(file: readers.SourceFile, name: str) -> dict[str, Any]:
+    """Return what a place says about a file: what is not known of it is left out."""
+    said = {
+        "etag": file.etag,
+        "mtime_ns": None if file.mtime_ns is None else str(file.mtime_ns),
+        "name": name,
+        "size": None if isinstance(file, readers.PipedFile) else file.size,
+    }
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _fields(acquired: Acquired) -> dict[str, Any]:

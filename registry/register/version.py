@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from registry import intents, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
@@ -12,6 +11,8 @@ from registry.db.models import (
     IntentKind,
 )
 from registry.db.session import Database
+from registry.errors import InvalidInputError
+from registry.places import Place
 from registry.register.declaration import Declaration, Progress, Registration
 from registry.register.reading import Asked, Clock, read
 from registry.register.recording import record
@@ -20,7 +21,7 @@ from registry.register.recording import record
 def version(
     database: Database,
     store: Store,
-    paths: Sequence[Path],
+    paths: Sequence[Place | str],
     declaration: Declaration,
     *,
     options: ReadOptions,
@@ -36,7 +37,7 @@ def version(
     Args:
         database: The catalogue.
         store: The registry's own storage.
-        paths: Files and folders.
+        paths: Files and folders, URIs, or standard input, as for `readers.discover`.
         declaration: What is said about the whole dataset.
         options: How files become documents, and what each record says itself.
         clock: The registry's clock.
@@ -49,7 +50,13 @@ def version(
         UnavailableError: The disk or the database refused.
     """
     declaration.check(options)
-    asked = Asked(readers.discover(paths, options), declaration, options, keep)
+    found = readers.discover(paths, options)
+    if not keep and any(isinstance(file, readers.PipedFile) for file in found.files):
+        raise InvalidInputError(
+            "standard input cannot be read again when its texts are exported",
+            hint="keep the texts with `--keep`, or write them to a file first",
+        )
+    asked = Asked(found, declaration, options, keep)
     intents.recover(database, store, now=clock())
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
