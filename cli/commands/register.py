@@ -132,14 +132,13 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Record a dataset version: what is in some files, and what is claimed about it.
 
-    PATH is a file or a folder; Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also
-    as .gz, .zst, .bz2 and .xz, and inside of tar archives.
+    PATH is a file or a folder, or a URI of one (file://, s3://, gs://, abfss://), or `-` for
+    standard input. Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also as .gz,
+    .zst, .bz2 and .xz, and inside of tar archives.
 
     Content that the dataset already has makes no new version: what is new about it is added to
     the version it is, or nothing is.
     """
-    from pathlib import Path
-
     from cli.context import clock, opened, tidy
     from registry import register as verb
 
@@ -150,7 +149,7 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
         done = verb.version(
             registry.database,
             registry.store,
-            [Path(path) for path in paths],
+            paths,
             declaration,
             options=options,
             clock=clock,

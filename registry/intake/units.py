@@ -46,7 +46,12 @@ class Unit:
 
 def state(file: readers.SourceFile) -> dict[str, Any]:
     """Return what tells a file from another one, and from itself after it was written to."""
-    return {"path": str(file.path), "size": file.size, "mtime_ns": file.mtime_ns}
+    return {
+        "path": str(file.path),
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+        "etag": file.etag,
+    }
 
 
 def cut(files: Sequence[readers.SourceFile], *, first: int = 0, number: int = 0) -> list[Unit]:

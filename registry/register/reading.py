@@ -8,13 +8,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import documents, intents, readers
+from registry import documents, intents, places, readers
 from registry.blobs import DOCUMENTS, NOTES, VAULT, Store
 from registry.core.digest import digest_of
 from registry.core.source import ReadOptions
@@ -63,7 +62,9 @@ class Asked:
         return digest_of({"dataset": ref, "options": self.options.to_json(), "keep": self.keep})
 
     def is_settled(self, file: readers.SourceFile) -> bool:
-        """Return whether a file that is written to after it was read can be told by its time."""
+        """Return whether it can be told that a file was written to after it was read."""
+        if file.etag is not None or file.mtime_ns is None:
+            return True
         return file.mtime_ns < (self.started - SETTLED).timestamp() * 1e9
 
 
@@ -115,7 +116,7 @@ def _tables(session: Session, store: Store, asked: Asked) -> list[Earlier]:
     owner = catalogue.find_dataset(session, asked.declaration.ref)
     if owner is None:
         return []
-    places = session.scalars(
+    found = session.scalars(
         sa.select(Location)
         .join(DatasetVersion, Location.version_id == DatasetVersion.id)
         .where(DatasetVersion.dataset_id == owner.id)
@@ -124,7 +125,7 @@ def _tables(session: Session, store: Store, asked: Asked) -> list[Earlier]:
     options = asked.options.to_json()
     return [
         _table(store, place)
-        for place in places
+        for place in found
         if place.options == options
         and (place.kept or not asked.keep)
         and documents.is_whole(store.documents(place.uid), place.table_digest)
@@ -137,8 +138,7 @@ def _table(store: Store, place: Location) -> Earlier:
 
 
 def _state(place: Location, file: dict[str, Any]) -> dict[str, Any] | None:
-    if file.get("unsettled"):
+    if file.get("unsettled") or not ("etag" in file or "mtime_ns" in file):
         return None
-    return {
-        **file, "path": str(Path(place.base) / file["name"]), "mtime_ns": int(file["mtime_ns"])
-    }  # fmt: skip
+    path = str(places.parse(place.base) / file["name"])
+    return {**file, "path": path, "mtime_ns": int(file["mtime_ns"]) if "mtime_ns" in file else None}

@@ -6,9 +6,7 @@ Content that is known makes no new version: what is new about it, a claim or a p
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +32,7 @@ from registry.db.models import (
     Namespace,
 )
 from registry.intake.run import Draft
+from registry.places import relative
 from registry.query import catalogue
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
 from registry.register.reading import Asked
@@ -60,7 +59,7 @@ def record(
     found, declaration, options = asked.found, asked.declaration, asked.options
     rows: list[Base] = []
     owner = _dataset(session, declaration, now, rows)
-    base, names = _relative(found.files)
+    base, names = relative([file.path for file in found.files])
     same = _same_content(session, draft, owner)
     known = session.execute(
         sa.select(DatasetVersion).where(
@@ -77,9 +76,7 @@ def record(
             base=base,
             options=options.to_json(),
             files=[
-                {"mtime_ns": str(file.mtime_ns), "name": name, "size": file.size}
-                | ({} if asked.is_settled(file) else {"unsettled": True})
-                | draft.gathered.passed.of(number)
+                _file(asked, file, name) | draft.gathered.passed.of(number)
                 for number, (file, name) in enumerate(zip(found.files, names, strict=True))
             ],
             order_root=draft.identity.order_root,
@@ -319,11 +316,16 @@ def _in_words(place: Location | None, claims: list[Claim]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _relative(files: Sequence[readers.SourceFile]) -> tuple[str, list[str]]:
-    """Return the folder that all files are in, and their names relative to it."""
-    folders = [str(file.path.parent) for file in files]
-    base = os.path.commonpath(folders)
-    return base, [os.path.relpath(file.path, base) for file in files]
+def _file(asked: Asked, file: readers.SourceFile, name: str) -> dict[str, Any]:
+    """Return what a place says about a file: what is not known of it is left out."""
+    said = {
+        "etag": file.etag,
+        "mtime_ns": None if file.mtime_ns is None else str(file.mtime_ns),
+        "name": name,
+        "size": None if isinstance(file, readers.PipedFile) else file.size,
+        "unsettled": None if asked.is_settled(file) else True,
+    }
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _fields(acquired: Acquired) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from registry import intents, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
@@ -14,7 +13,9 @@ from registry.db.models import (
     IntentKind,
 )
 from registry.db.session import Database
+from registry.errors import InvalidInputError
 from registry.intake.run import Draft, Progress
+from registry.places import Place
 from registry.register.declaration import Declaration, Registration
 from registry.register.reading import Asked, Clock, read
 from registry.register.recording import Recorded, record
@@ -23,7 +24,7 @@ from registry.register.recording import Recorded, record
 def version(
     database: Database,
     store: Store,
-    paths: Sequence[Path],
+    paths: Sequence[Place | str],
     declaration: Declaration,
     *,
     options: ReadOptions,
@@ -44,7 +45,7 @@ def version(
     Args:
         database: The catalogue.
         store: The registry's own storage.
-        paths: Files and folders.
+        paths: Files and folders, URIs, or standard input, as for `readers.discover`.
         declaration: What is said about the whole dataset.
         options: How files become documents, and what each record says itself.
         clock: The registry's clock.
@@ -61,6 +62,11 @@ def version(
     """
     declaration.check(options)
     found = readers.discover(paths, options)
+    if not keep and any(isinstance(file, readers.PipedFile) for file in found.files):
+        raise InvalidInputError(
+            "standard input cannot be read again when its texts are exported",
+            hint="keep the texts with `--keep`, or write them to a file first",
+        )
     asked = Asked(found, declaration, options, keep, reread, jobs, started=clock())
     intents.recover(database, store, now=clock())
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
