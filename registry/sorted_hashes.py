@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from registry.core.contents import Hashes
 from registry.core.merkle import HASH_SIZE, ContentTree
 
 IN_MEMORY: Final = 1 << 22
 """How many hashes are sorted in memory: 128 MiB of them."""
 
-Hashes = npt.NDArray[np.bytes_]
+
 _TYPE: Final = f"S{HASH_SIZE}"
 
 
