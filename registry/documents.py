@@ -250,6 +250,25 @@ def load(folder: Path, *, digest: str, columns: Sequence[str] | None = None) -> 
     Raises:
         ConflictError: The table is missing, or is not what was registered.
     """
+    batches = list(read(folder, digest=digest, columns=columns))
+    return pa.Table.from_batches(batches)
+
+
+def read(
+    folder: Path, *, digest: str, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Give a document table, or those of its columns that it has, in batches of bounded size.
+
+    A table without rows is one batch without rows.
+
+    Args:
+        folder: Where the table is.
+        digest: What the catalogue says its files hash to.
+        columns: Which columns; all of them by default.
+
+    Raises:
+        ConflictError: The table is missing, or is not what was registered.
+    """
     files = files_of(folder)
     if not files or digest_table(folder) != digest:
         problem = "was changed after it was registered" if files else "is missing"
@@ -257,16 +276,19 @@ def load(folder: Path, *, digest: str, columns: Sequence[str] | None = None) -> 
             f"the document table `{folder}` {problem}",
             hint="restore the storage folder from a backup, or register the dataset again",
         )
-    have = pq.read_schema(files[0]).names
-    wanted = have if columns is None else [name for name in columns if name in have]
     try:
-        tables = [pq.read_table(path, columns=wanted, partitioning=None) for path in files]
+        schema = pq.read_schema(files[0])
+        names = schema.names if columns is None else [n for n in columns if n in schema.names]
+        for path in files:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                if not file.metadata.num_rows:
+                    yield pa.RecordBatch.from_pylist([], pa.schema(schema.field(n) for n in names))
+                yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names)
     except (OSError, pa.ArrowException) as error:
         raise ConflictError(
             f"the document table `{folder}` cannot be read: {error}",
             hint="restore the storage folder from a backup",
         ) from error
-    return pa.concat_tables(tables)
 
 
 def read_texts(folder: Path) -> Iterator[pa.RecordBatch]:
