@@ -66,7 +66,7 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar"]),
+    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar", "warc"]),
     help="What the files are, or the members of archives; default: by their names.",
 )
 @click.option("--lines", is_flag=True, help="Text files: one document per non-blank line.")
@@ -132,8 +132,8 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Record a dataset version: what is in some files, and what is claimed about it.
 
-    PATH is a file or a folder; Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also
-    as .gz, .zst, .bz2 and .xz, and inside of tar archives.
+    PATH is a file or a folder; Parquet, Arrow, JSON lines, JSON, CSV, TSV, text and WARC are read,
+    also as .gz, .zst, .bz2 and .xz, and inside of tar archives.
 
     Content that the dataset already has makes no new version: what is new about it is added to
     the version it is, or nothing is.

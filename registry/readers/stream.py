@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from registry.core.source import Format, OnBadInput, ReadOptions
 from registry.errors import InvalidInputError
-from registry.readers import arrow, csv, json, jsonl, parquet, text
+from registry.readers import arrow, csv, json, jsonl, parquet, text, warc
 from registry.readers.archives import members
 from registry.readers.batches import bounded
 from registry.readers.fields import DocumentMaker
@@ -66,9 +66,7 @@ def _batches(
         count = 0
         for source in _sources(file, options, on_skip):
             before = count
-            for records in _READERS[source.format](
-                source, options, _on_bad(file, options, on_skip)
-            ):
+            for records in _records(source, options, file, on_skip):
                 count = before + records.first + len(records)
                 yield maker.batch(records, index, before)
         file.check_unchanged()
@@ -83,6 +81,16 @@ def _sources(
     if file.format is not Format.TAR:
         return iter((file,))
     return members(file, options, lambda where: on_skip(Skip(file, where, None)))
+
+
+def _records(
+    source: Source, options: ReadOptions, file: SourceFile, on_skip: Callable[[Skip], None]
+) -> Iterator[Records]:
+    """Give the records of a file or a member."""
+    bad = _on_bad(file, options, on_skip)
+    if source.format is Format.WARC:
+        return warc.records(source, options, bad, lambda where: on_skip(Skip(file, where, None)))
+    return _READERS[source.format](source, options, bad)
 
 
 def _on_bad(file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]) -> OnBad:
