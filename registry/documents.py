@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from registry.core import words
 from registry.core.dataset import FIELD_ORIGINS, ORIGINS_BY_CAUTION, Origin
 from registry.core.digest import hash_slices
-from registry.core.merkle import HASH_SIZE, content_root
+from registry.core.merkle import HASH_SIZE
 from registry.errors import ConflictError
+from registry.sorted_hashes import HashSorter
 
 Hashes = npt.NDArray[np.bytes_]
 """Content hashes as a NumPy array of dtype `S32`, which compares like the bytes themselves."""
@@ -182,23 +183,28 @@ class Totals:
 class Contents:
     """Gathers what makes a set of texts this one, from their content hashes in reading order."""
 
-    def __init__(self) -> None:
-        """Start with no texts."""
-        self._hashes: list[bytes] = []
+    def __init__(self, scratch: Path | None = None) -> None:
+        """Start with no texts; `scratch` is a folder for hashes that do not fit into memory."""
+        self._sorter = HashSorter(scratch)
         self._order = hashlib.sha256()
 
     def add(self, hashes: Hashes) -> None:
-        """Append texts."""
-        raw = hashes.tobytes()
-        self._hashes.append(raw)
-        self._order.update(raw)
+        """Append texts.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        self._sorter.add(hashes)
+        self._order.update(hashes.tobytes())
 
     def identity(self) -> Identity:
-        """Return the identity; the hashes are given up for it."""
-        ordered = np.sort(as_hashes(b"".join(self._hashes)))
-        self._hashes.clear()
-        different = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1 if len(ordered) else 0
-        return Identity(content_root(ordered.tobytes()).hex(), self._order.hexdigest(), different)
+        """Return the identity; the hashes are given up for it.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        root, distinct = self._sorter.finish()
+        return Identity(root.hex(), self._order.hexdigest(), distinct)
 
 
 @dataclass(frozen=True, slots=True)

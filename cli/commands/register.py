@@ -66,7 +66,7 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar"]),
+    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar", "warc"]),
     help="What the files are, or the members of archives; default: by their names.",
 )
 @click.option("--lines", is_flag=True, help="Text files: one document per non-blank line.")
@@ -133,8 +133,8 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
     """Record a dataset version: what is in some files, and what is claimed about it.
 
     PATH is a file or a folder, or a URI of one (file://, s3://, gs://, abfss://), or `-` for
-    standard input. Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also as .gz,
-    .zst, .bz2 and .xz, and inside of tar archives.
+    standard input. Parquet, Arrow, JSON lines, JSON, CSV, TSV, text and WARC are read, also as
+    .gz, .zst, .bz2 and .xz, and inside of tar archives.
 
     Content that the dataset already has makes no new version: what is new about it is added to
     the version it is, or nothing is.

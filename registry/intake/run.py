@@ -110,12 +110,13 @@ class _Fold:
 
     asked: Asked
     gathered: Gathered = field(default_factory=Gathered)
-    contents: documents.Contents = field(default_factory=documents.Contents)
+    contents: documents.Contents = field(init=False)
     tree: RecordTree = field(default_factory=RecordTree)
     digests: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    said: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.contents = documents.Contents(self.asked.documents.parent)
         names = part.schema(self.asked.options).names
         self.said = [name for name in names if name not in _NOT_SAID]
 

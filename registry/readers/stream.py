@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
 
 from registry.core.source import Format, OnBadInput, ReadOptions
 from registry.errors import InvalidInputError
-from registry.readers import arrow, csv, json, jsonl, parquet, text
+from registry.readers import arrow, csv, json, jsonl, parquet, text, warc
 from registry.readers.archives import members
 from registry.readers.batches import bounded
 from registry.readers.fields import DocumentMaker
 from registry.readers.files import Skip, Source, SourceFile
 from registry.readers.records import OnBad, Records
 
-_Reader = Callable[[Source, ReadOptions, OnBad], Iterator[Records]]
-_READERS: Final[Mapping[Format, _Reader]] = {
+_READERS: Final[dict[Format, Callable[[Source, ReadOptions, OnBad], Iterator[Records]]]] = {
     Format.PARQUET: parquet.records,
     Format.ARROW: arrow.records,
     Format.JSONL: jsonl.records,
@@ -59,11 +57,8 @@ def documents(
         InvalidInputError: A file cannot be read under the options, or changed meanwhile. Batches
             may have been yielded before.
     """
-    read = _READERS
-    if groups is not None:
-        read = {Format.PARQUET: partial(parquet.records, groups=groups)}
     on_skip = on_skip or (lambda _: None)
-    yield from bounded(_batches(files, options, on_file, on_skip, first, read))
+    yield from bounded(_batches(files, options, on_file, on_skip, first, groups))
 
 
 def _batches(
@@ -72,15 +67,14 @@ def _batches(
     on_file: Callable[[SourceFile], None] | None,
     on_skip: Callable[[Skip], None],
     first: int,
-    read: Mapping[Format, _Reader],
+    groups: range | None,
 ) -> Iterator[pa.RecordBatch]:
     maker = DocumentMaker(options)
     for index, file in enumerate(files, first):
         count = 0
         for source in _sources(file, options, on_skip):
             before = count
-            bad = _on_bad(file, options, on_skip)
-            for records in read[source.format](source, options, bad):
+            for records in _records(source, options, file, on_skip, groups):
                 count = before + records.first + len(records)
                 yield maker.batch(records, index, before)
         file.check_unchanged()
@@ -95,6 +89,22 @@ def _sources(
     if file.format is not Format.TAR:
         return iter((file,))
     return members(file, options, lambda where: on_skip(Skip(file, where, None)))
+
+
+def _records(
+    source: Source,
+    options: ReadOptions,
+    file: SourceFile,
+    on_skip: Callable[[Skip], None],
+    groups: range | None,
+) -> Iterator[Records]:
+    """Give the records of a file or a member, or of some row groups."""
+    bad = _on_bad(file, options, on_skip)
+    if groups is not None:
+        return parquet.records(source, options, bad, groups)
+    if source.format is Format.WARC:
+        return warc.records(source, options, bad, lambda where: on_skip(Skip(file, where, None)))
+    return _READERS[source.format](source, options, bad)
 
 
 def _on_bad(file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]) -> OnBad:
