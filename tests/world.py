@@ -188,11 +188,13 @@ class World:
             keep: Keep the texts in the vault.
             clock: Another clock than the world's.
             on_progress: As in `register.version`.
-            more: Fields of `ReadOptions` (without a need for tuples) and of `Declaration`.
+            more: `reread`, `jobs`, `dry_run`; fields of `ReadOptions` (without a need for tuples)
+                and of `Declaration`.
         """
         if paths is None:
             place = self.folder / (folder or f"files/{name.replace('/', '-')}") / file
             paths = [write_documents(place, texts or [])]
+        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run") if k in more}
         reading = {k: more.pop(k) for k in list(more) if k in ReadOptions.__dataclass_fields__}
         # `origin_map={"0": Origin.HUMAN}` reads better than pairs in a tuple.
         reading = {
@@ -213,6 +215,7 @@ class World:
             clock=clock or self.clock,
             keep=keep,
             on_progress=on_progress,
+            **asked,
         )
 
     def claim(
