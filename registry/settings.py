@@ -100,12 +100,24 @@ class Settings:
 def home_for_init(
     given: Path | None, environ: Mapping[str, str] = os.environ, here: Path | None = None
 ) -> Path:
-    """Return the folder that `init` makes: the one given, that of the environment, or here."""
-    if given is not None:
-        return given.absolute()
-    if environ.get(ENV_HOME):
-        return Path(environ[ENV_HOME]).absolute()
-    return (here or Path.cwd()).absolute() / HOME_NAME
+    """Return the folder that `init` makes: the one given, that of the environment, or here.
+
+    Raises:
+        InvalidInputError: Its path is not valid UTF-8.
+    """
+    if given is None:
+        named = environ.get(ENV_HOME)
+        given = Path(named) if named else (here or Path.cwd()) / HOME_NAME
+    home = given.absolute()
+    try:
+        str(home).encode()
+    except UnicodeEncodeError as error:
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(home))
+        raise InvalidInputError(
+            f"the path `{shown}` is not valid UTF-8, which a home's must be",
+            hint="choose another place with `--home`",
+        ) from error
+    return home
 
 
 def find_home(
@@ -115,6 +127,7 @@ def find_home(
 
     Raises:
         NotFoundError: There is none.
+        InvalidInputError: The path of the one given is not valid UTF-8.
     """
     if given is not None or environ.get(ENV_HOME):
         return home_for_init(given, environ)

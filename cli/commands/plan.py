@@ -101,7 +101,9 @@ def read_recipe(name: str) -> Recipe:
             f"there is no recipe `{name}`", hint="docs/recipes.md has examples"
         ) from error
     except OSError as error:
-        raise InvalidInputError(f"`{name}` cannot be read: {error.strerror}") from error
+        raise InvalidInputError(
+            f"`{name}` cannot be read: {error.strerror}", hint="name a YAML or JSON file"
+        ) from error
     if len(data) > MAX_RECIPE:
         raise InvalidInputError(f"`{name}` is larger than 1 MiB", hint="is it really a recipe?")
     return parse(load(data, name=name), name=name)

@@ -160,6 +160,10 @@ def _postgres_begin(connection: Connection) -> None:
         connection.exec_driver_sql("LOCK TABLE log_state IN EXCLUSIVE MODE")
 
 
+_NO_DATABASE: Final = ("file is not a database", "disk image is malformed")
+"""What SQLite says of a file that lost its content."""
+
+
 @contextmanager
 def _translated(url: URL) -> Iterator[None]:
     """Turn what a database driver raises into errors that say what to do."""
@@ -188,8 +192,14 @@ def _translated(url: URL) -> Iterator[None]:
             hint="try again later",
         ) from error
     except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        if any(sign in reason for sign in _NO_DATABASE):
+            raise UnavailableError(
+                f"the database `{shown}` is damaged or none: {reason}",
+                hint="restore it from a backup",
+            ) from error
         raise UnavailableError(
-            f"the database `{shown}` refused: {str(error.orig).strip().splitlines()[0]}",
+            f"the database `{shown}` refused: {reason}",
             hint="run `firsthand db check`",
         ) from error
 

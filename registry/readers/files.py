@@ -196,10 +196,15 @@ def discover(paths: Sequence[Path], options: ReadOptions, *, every: bool = False
         files.setdefault(os.path.realpath(file.path), file)
     if not files:
         raise InvalidInputError(
-            "there are no files to read besides cards and hidden files",
+            f"there are no files to read in {_in_words(paths)} besides cards and hidden files",
             hint="name a folder or files that hold documents",
         )
     return Discovered(tuple(files.values()), tuple(sorted(search.skipped, key=str)))
+
+
+def _in_words(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"`{shown(paths[0].absolute())}`{more}"
 
 
 @contextmanager
@@ -410,7 +415,8 @@ def _stat(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        if path.is_symlink():
+        # Unlike `Path.is_symlink`, this is no error where the name itself is one.
+        if os.path.islink(path):  # noqa: PTH114
             raise InvalidInputError(
                 f"`{shown(path)}` is a link that leads nowhere", hint="remove or repair the link"
             ) from error

@@ -22,7 +22,7 @@ from registry.core.dataset import (
 )
 from registry.core.source import ReadOptions
 from registry.db.session import Database
-from registry.errors import UnavailableError
+from registry.errors import InvalidInputError, UnavailableError
 from registry.register.declaration import Declaration, Progress
 from registry.shards import RecordTree
 
@@ -171,8 +171,7 @@ def read(
             if on_progress:
                 on_progress(Progress(totals.documents, totals.bytes, finished["files"], len(files)))
         if schema is None:
-            empty = pa.RecordBatch.from_pylist([], schema=readers.schema(options))
-            schema = documents.measure(empty).schema
+            raise _nothing(asked, passed)
         tables[DOCUMENTS].close(schema)
         if keep:
             tables[VAULT].close(pa.schema([pa.field("text", pa.large_string(), nullable=False)]))
@@ -192,6 +191,16 @@ def read(
         spoken,
         passed,
     )
+
+
+def _nothing(asked: Asked, passed: Passed) -> InvalidInputError:
+    """Return the error for files without any document: most often, the wrong files were named."""
+    files = asked.found.files
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    hint = "check that these are the right files, and that they were written to their end"
+    if passed.bad:
+        hint = "all of it was left out as not valid; `--on-bad-input fail` shows why"
+    return InvalidInputError(f"there is no document in `{files[0]}`{more}", hint=hint)
 
 
 def _measured(

@@ -134,7 +134,7 @@ FIELD = {"text_fields": ("text",)}
         ),
         (b'{"a": []}', {"text_fields": ("a[0]",)}, ["no record", "`a[0]`", "`a`"]),
         (b'{"text": true}', {}, ["bad.jsonl:1", "a truth value"]),
-        (b'{"text": {"a": "b"}}', {}, ["bad.jsonl:1", "an object", "outer.inner"]),
+        (b'{"text": {"a": "b"}}', {}, ["bad.jsonl:1", "an object", "`text.inner`"]),
         (b'{"a": "x", "b": "y"}', {}, ["several fields", "`a`, `b`", "--text-field a"]),
         (b'{"a": 1}', {}, ["bad.jsonl", "no field of strings", "`a`"]),
         (b"{}", {}, ["bad.jsonl", "no fields"]),
