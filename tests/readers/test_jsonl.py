@@ -114,7 +114,7 @@ FIELD = {"text_fields": ("text",)}
         (GOOD + rb'{"text": "\ud800"}', {}, ["bad.jsonl:2", "surrogate"]),
         (GOOD + b'{"text": "\xff"}', {}, ["bad.jsonl:2", "not valid UTF-8", "byte 27"]),
         (GOOD + b"[" * 3000, {}, ["bad.jsonl:2", "depth"]),
-        (b"[\n" + GOOD, {}, ["bad.jsonl:1", "JSON array"]),
+        (b"[\n" + GOOD, {}, ["bad.jsonl:1", "JSON list"]),
         (GOOD + b"[1]", {}, ["bad.jsonl:2", "a list, not an object"]),
         (b'"text"', {}, ["bad.jsonl:1", "text, not an object"]),
         (b"null", {}, ["bad.jsonl:1", "null, not an object"]),
