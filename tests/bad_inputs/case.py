@@ -138,7 +138,7 @@ def state(home: Path) -> dict[str, Any]:
         name = str(path.relative_to(home))
         if path.is_file() and not name.startswith("registry.db"):
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        elif path.is_dir():
+        elif path.is_dir() and path.parent.name != "storage":
             found[name] = "folder"
     database = home / "registry.db"
     if database.is_file():
