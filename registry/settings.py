@@ -23,6 +23,7 @@ ENV_ACTOR: Final = "FIRSTHAND_ACTOR"
 ENV_BUSY: Final = "FIRSTHAND_BUSY_SECONDS"
 BUSY_SECONDS: Final = 30.0
 LONGEST_BUSY: Final = 86_400.0
+ENV_S3_ANONYMOUS: Final = "FIRSTHAND_S3_ANONYMOUS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +189,18 @@ def actor(environ: Mapping[str, str] = os.environ) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def s3_anonymous(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether S3 is asked without credentials: FIRSTHAND_S3_ANONYMOUS is `1`.
+
+    Raises:
+        InvalidInputError: It is neither `0` nor `1`.
+    """
+    said = environ.get(ENV_S3_ANONYMOUS) or "0"
+    if said not in ("0", "1"):
+        raise InvalidInputError(
+            f"{ENV_S3_ANONYMOUS} is neither `0` nor `1`",
+            hint="`1` reads public buckets without credentials",
+        )
+    return said == "1"

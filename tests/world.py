@@ -44,7 +44,7 @@ from registry.db.session import Database
 from registry.export import Exported
 from registry.query import catalogue
 from registry.query.plan import Plan
-from registry.query.standing import Standing, not_human, standing
+from registry.query.standing import Standing, standing
 from registry.register import Declaration, Registration
 from registry.settings import HOME_NAME, Settings
 
@@ -295,9 +295,8 @@ class World:
     def standing(self, name: str, *, across: bool = True) -> Standing:
         """Return what counts for each document of a version, under all claims."""
         with self.database.read() as session:
-            against = not_human(session, self.store) if across else None
             version = catalogue.version(session, DatasetRef.parse(name))
-            return standing(session, self.store, version, against)
+            return standing(session, self.store, version, across=across)
 
     def origins(self, name: str) -> dict[Origin, int]:
         """Return how many documents of a version count as what."""

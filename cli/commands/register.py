@@ -66,7 +66,7 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar"]),
+    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar", "warc"]),
     help="What the files are, or the members of archives; default: by their names.",
 )
 @click.option("--lines", is_flag=True, help="Text files: one document per non-blank line.")
@@ -132,14 +132,13 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Record a dataset version: what is in some files, and what is claimed about it.
 
-    PATH is a file or a folder; Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also
-    as .gz, .zst, .bz2 and .xz, and inside of tar archives.
+    PATH is a file or a folder, or a URI of one (file://, s3://, gs://, abfss://), or `-` for
+    standard input. Parquet, Arrow, JSON lines, JSON, CSV, TSV, text and WARC are read, also as
+    .gz, .zst, .bz2 and .xz, and inside of tar archives.
 
     Content that the dataset already has makes no new version: what is new about it is added to
     the version it is, or nothing is.
     """
-    from pathlib import Path
-
     from cli.context import clock, opened, tidy
     from registry import register as verb
 
@@ -150,7 +149,7 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
         done = verb.version(
             registry.database,
             registry.store,
-            [Path(path) for path in paths],
+            paths,
             declaration,
             options=options,
             clock=clock,
@@ -305,14 +304,14 @@ def _show(done: Registration, *, as_json: bool) -> None:
                 "skipped": list(done.skipped),
                 "bad_input": {
                     "count": done.bad_count,
-                    "listed": [skip.why for skip in done.bad_input],
+                    "listed": list(done.bad_input),
                 },
                 "same_content": [str(other) for other in done.same_content],
             }
         )
         return
     _tell_all([f"skipped {path}" for path in done.skipped], len(done.skipped))
-    _tell_all([f"left out: {skip.why}" for skip in done.bad_input], done.bad_count)
+    _tell_all([f"left out: {why}" for why in done.bad_input], done.bad_count)
     say(f"{ref}   {_headline(done)}")
     lines = [
         (

@@ -8,12 +8,12 @@ should be.
 
 from __future__ import annotations
 
+from registry.intake.run import Progress
 from registry.register.declaration import (
     NOT_ASSESSED,
     Acquired,
     Declaration,
     Outcome,
-    Progress,
     Registration,
 )
 from registry.register.version import version

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from registry import readers
 from registry.core.dataset import (
     Access,
     DatasetRef,
@@ -126,7 +125,7 @@ class Registration:
         added: For a known version: what was added to it, in words.
         skipped: Files, and members of archives, that are no input: hidden ones, cards, links.
         bad_input: Records and text files that are not valid and were left out, as `--on-bad-input
-            skip` asks: place and reason of the first `MAX_LISTED`.
+            skip` asks: place and reason of the first ones.
         bad_count: How many of those there are.
         files: How many files were read.
         same_content: Other datasets' versions with exactly this content.
@@ -136,17 +135,7 @@ class Registration:
     outcome: Outcome
     added: tuple[str, ...]
     skipped: tuple[str, ...]
-    bad_input: tuple[readers.Skip, ...]
+    bad_input: tuple[str, ...]
     bad_count: int
     files: int
     same_content: tuple[DatasetRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a registration is."""
-
-    documents: int
-    bytes: int
-    files: int
-    total_files: int
