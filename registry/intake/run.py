@@ -80,12 +80,14 @@ class Draft:
         identity: What makes the content this one.
         table_digest: The digest of the document table.
         claims_root: A commitment to what the data says per document, or None if it says nothing.
+        reused_files: How many files were not read.
     """
 
     gathered: Gathered
     identity: documents.Identity
     table_digest: str
     claims_root: str | None
+    reused_files: int
 
 
 def read(work: Work, on_progress: Callable[[Progress], None]) -> Draft:
@@ -130,12 +132,13 @@ class _Fold:
         self.gathered.merge(one.gathered)
         self.digests.append(one.digest)
 
-    def draft(self) -> Draft:
+    def draft(self, reused_files: int) -> Draft:
         return Draft(
             self.gathered,
             self.contents.identity(),
             documents.digest_files(self.digests),
             self.tree.root().hex() if self.said else None,
+            reused_files,
         )
 
 
@@ -177,7 +180,10 @@ class _Run:
             finally:
                 if self._own:
                     self._own[1].close()
-        return self._fold.draft()
+        reused = {*self._work.found, *self._work.taken}
+        return self._fold.draft(
+            sum(len(unit.files) for unit in self._work.units if unit.ends and unit.number in reused)
+        )
 
     def _go_on(self) -> None:
         """Read a batch of this process's own unit."""

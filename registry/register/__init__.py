@@ -16,6 +16,7 @@ from registry.register.declaration import (
     Outcome,
     Registration,
 )
+from registry.register.many import Settled, many
 from registry.register.version import version
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "Outcome",
     "Progress",
     "Registration",
+    "Settled",
+    "many",
     "version",
 ]

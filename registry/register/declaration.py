@@ -127,7 +127,8 @@ class Registration:
         bad_input: Records and text files that are not valid and were left out, as `--on-bad-input
             skip` asks: place and reason of the first ones.
         bad_count: How many of those there are.
-        files: How many files were read.
+        files: How many files there are.
+        reused_files: How many of them were not read, because they had not changed since.
         same_content: Other datasets' versions with exactly this content.
     """
 
@@ -138,4 +139,5 @@ class Registration:
     bad_input: tuple[str, ...]
     bad_count: int
     files: int
+    reused_files: int
     same_content: tuple[DatasetRef, ...]

@@ -119,6 +119,7 @@ def record(
         bad_input=tuple(why for _, why in passed.bad),
         bad_count=passed.count.total(),
         files=len(found.files),
+        reused_files=draft.reused_files,
         same_content=same,
     )
     return Recorded(registration, place is not None)

@@ -127,7 +127,7 @@ REGISTRY: Final = (
          "examples", type="NotFoundError"),
     Case("a recipe that is a folder", lambda folder: (folder / "mix.yaml").mkdir(), "plan mix.yaml",
          r"`mix\.yaml` cannot be read: Is a directory",
-         "YAML or JSON file"),
+         "name the file that holds the recipe"),
     Case("a recipe without anything", recipe(""), "plan mix.yaml", r"`mix\.yaml` is not a recipe",
          "examples"),
     Case("a recipe with an unknown key", recipe("sources: [essays]\nhumen: {at_least: 80%}"),
