@@ -110,7 +110,10 @@ def reading(file: Source, what: str) -> Iterator[None]:
         if isinstance(error, PermissionError | FileNotFoundError):
             reason, hint = str(error.strerror), "check the path and its permissions"
         else:
-            reason, hint = str(error).partition("\n")[0], "it is damaged: fetch it again"
+            reason, hint = (
+                str(error).partition("\n")[0].rstrip("."),
+                "it is damaged: fetch it again",
+            )
         raise InvalidInputError(
             f"`{file}` cannot be read as {what}: {reason}", hint=hint
         ) from error
