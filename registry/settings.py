@@ -20,6 +20,7 @@ HOME_NAME: Final = ".firsthand"
 ENV_HOME: Final = "FIRSTHAND_HOME"
 ENV_DATABASE: Final = "FIRSTHAND_DATABASE"
 ENV_ACTOR: Final = "FIRSTHAND_ACTOR"
+ENV_S3_ANONYMOUS: Final = "FIRSTHAND_S3_ANONYMOUS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +147,18 @@ def actor(environ: Mapping[str, str] = os.environ) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def s3_anonymous(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether S3 is asked without credentials: FIRSTHAND_S3_ANONYMOUS is `1`.
+
+    Raises:
+        InvalidInputError: It is neither `0` nor `1`.
+    """
+    said = environ.get(ENV_S3_ANONYMOUS) or "0"
+    if said not in ("0", "1"):
+        raise InvalidInputError(
+            f"{ENV_S3_ANONYMOUS} is neither `0` nor `1`",
+            hint="`1` reads public buckets without credentials",
+        )
+    return said == "1"

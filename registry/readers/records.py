@@ -18,7 +18,9 @@ from registry.core.source import Format, Orient, ReadOptions
 from registry.errors import InvalidInputError
 from registry.readers.files import Source
 
-_ENCODED: Final = frozenset({Format.TEXT, Format.JSONL, Format.JSON, Format.CSV, Format.TSV})
+_ENCODED: Final = frozenset(
+    {Format.TEXT, Format.JSONL, Format.JSON, Format.CSV, Format.TSV, Format.WARC}
+)
 OnBad = Callable[[InvalidInputError], None]
 """What a reader calls for a record that is not valid: raises the error, or notes what is left out.
 
