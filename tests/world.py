@@ -44,7 +44,7 @@ from registry.db.session import Database
 from registry.export import Exported
 from registry.query import catalogue
 from registry.query.plan import Plan
-from registry.query.standing import Standing, standing
+from registry.query.standing import Standing, standing, standings
 from registry.register import Declaration, Registration
 from registry.settings import HOME_NAME, Settings
 
@@ -300,6 +300,12 @@ class World:
         with self.database.read() as session:
             version = catalogue.version(session, DatasetRef.parse(name))
             return standing(session, self.store, version, across=across)
+
+    def standings(self, names: Sequence[str]) -> list[Standing]:
+        """Return the same for several versions at once."""
+        with self.database.read() as session:
+            chosen = [catalogue.version(session, DatasetRef.parse(name)) for name in names]
+            return standings(session, self.store, chosen)
 
     def origins(self, name: str) -> dict[Origin, int]:
         """Return how many documents of a version count as what."""
