@@ -44,16 +44,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
             type that is not accepted.
     """
     check_options(file, options)
-    with (
-        reading(file, "Parquet"),
-        file.at_random() as opened,
-        pq.ParquetFile(
-            opened,
-            buffer_size=_READ_BUFFER,
-            pre_buffer=False,
-            page_checksum_verification=True,
-        ) as parquet,
-    ):
+    with opened_file(file) as parquet:
         arrow = parquet.schema_arrow
         texts = chosen_texts(options) or default_text(file, options, *first_level(arrow))
         fields = needed_fields(texts, options)
@@ -68,6 +59,22 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
         # Page checksums do not cover the counts of the footer: a damaged one hides rows.
         if first != parquet.metadata.num_rows:
             raise ValueError(f"it promises {parquet.metadata.num_rows} records but has {first}")
+
+
+@contextmanager
+def opened_file(file: Source) -> Iterator[pq.ParquetFile]:
+    """Open a file, and turn what goes wrong while it is read into our error."""
+    with (
+        reading(file, "Parquet"),
+        file.at_random() as opened,
+        pq.ParquetFile(
+            opened,
+            buffer_size=_READ_BUFFER,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        ) as parquet,
+    ):
+        yield parquet
 
 
 @contextmanager

@@ -63,18 +63,38 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     maker = DocumentMaker(options)
     for index, file in enumerate(files):
-        count = 0
-        for source in _sources(file, options, on_skip):
-            before = count
-            for records in _records(source, options, file, on_skip):
-                count = before + records.first + len(records)
-                yield maker.batch(records, index, before)
+        for before, records in records_of(file, options, on_skip):
+            yield maker.batch(records, index, before)
         file.check_unchanged()
         if on_file is not None:
             on_file(file)
 
 
-def _sources(
+def records_of(
+    file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
+) -> Iterator[tuple[int, Records]]:
+    """Read the records of a file, before they become documents.
+
+    Args:
+        file: What `discover` found.
+        options: Which fields are needed, and how files are read.
+        on_skip: As in `documents`.
+
+    Yields:
+        How many records the file has before those of this member, and some records of it.
+
+    Raises:
+        InvalidInputError: The file cannot be read under the options.
+    """
+    count = 0
+    for source in sources(file, options, on_skip):
+        before = count
+        for records in _records(source, options, file, on_skip):
+            count = before + records.first + len(records)
+            yield before, records
+
+
+def sources(
     file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
 ) -> Iterator[Source]:
     """Give what is to be read of a file: itself, or its members one by one."""
