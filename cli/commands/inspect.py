@@ -136,8 +136,23 @@ def _show(report: Report) -> None:
         lines.append(("Next", shlex.join(report.command)))
     else:
         lines.append(("Next", "nothing can be registered as it is: see above"))
-    for line in block(lines):
+    shorter = _shorter(report)
+    for line in block([(label, shorter(value)) for label, value in lines[:-1]] + lines[-1:]):
         say(line)
+
+
+def _shorter(report: Report) -> Callable[[str], str]:
+    """Return a function that names files inside of a folder that was named without it."""
+    import os
+
+    given = {clean(os.path.abspath(path)): clean(path) for path in report.paths}
+
+    def shorter(text: str) -> str:
+        for full, path in given.items():
+            text = text.replace(full + os.sep, "").replace(full, path)
+        return text
+
+    return shorter
 
 
 def _labelled(label: str, values: Iterable[str]) -> list[tuple[str, str]]:
@@ -245,7 +260,10 @@ def _counts(report: Report) -> list[tuple[str, str]]:
         ("Size", f"{size(counts.bytes)} · {plural(counts.words, 'word')}"),
     ]
     if report.scripts:
-        shares = [f"{name} {100 * share:.1f} %" for name, share in report.scripts.items()]
+        shares = [
+            f"{name} {100 * share:.1f} %" if share >= 0.001 else f"{name} < 0.1 %"
+            for name, share in report.scripts.items()
+        ]
         more = f" · {len(shares) - 6} more" if len(shares) > 6 else ""
         lines.append(("Scripts", f"{' · '.join(shares[:6])}{more}   of letters"))
     return lines

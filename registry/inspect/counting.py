@@ -186,7 +186,8 @@ class _Dates:
     def add(self, records: Records, path: str) -> None:
         begins, ends, wrong = lenient(records, Field(path, Role.DATE))
         self.wrong += wrong
-        low, high = pc.min(begins).as_py(), pc.max(ends).as_py()
+        low = pc.min(begins.cast(pa.int64())).as_py()
+        high = pc.max(ends.cast(pa.int64())).as_py()
         self.known += len(ends) - ends.null_count
         if low is not None:
             self.first = low if self.first is None else min(low, self.first)
@@ -198,14 +199,14 @@ class _Dates:
         return Dated(path, self.known, first, last, self.wrong)
 
 
+_MARKED: Final = "texts that begin with a byte order mark, which stays in the text"
+_HINTS: Final = {_MARKED: "`--encoding utf-8-sig` takes it away, in files that are UTF-8"}
 _SIGNS: Final[dict[str, Callable[[pa.Array], pa.Array]]] = {
     "replacement characters (U+FFFD): these texts were decoded wrongly before": (
         lambda texts: pc.match_substring(texts, "\N{REPLACEMENT CHARACTER}")
     ),
     "texts with NUL characters": lambda texts: pc.match_substring(texts, "\0"),
-    "texts that begin with a byte order mark, which stays in the text": (
-        lambda texts: pc.starts_with(texts, "\N{ZERO WIDTH NO-BREAK SPACE}")
-    ),
+    _MARKED: lambda texts: pc.starts_with(texts, "\N{ZERO WIDTH NO-BREAK SPACE}"),
     "texts that look like a list written by a program, such as `['…']`": (
         lambda texts: pc.match_substring_regex(texts, r"""^\[['"]""")
     ),
@@ -289,7 +290,7 @@ def problems_of(tally: Tally, id_path: str | None) -> Iterator[Problem]:
     """Give what is to be known about the texts."""
     for name, noticed in tally.noticed.items():
         if noticed.count:
-            yield Problem(name, noticed.count, noticed.where)
+            yield Problem(name, noticed.count, noticed.where, _HINTS.get(name))
     if doubled := tally.doubled_ids():
         yield Problem(
             f"records whose `{id_path}` is that of an earlier one",

@@ -11,11 +11,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from registry import readers
 from registry.errors import RegistryError
 from registry.readers.files import open_stream
 
-STRICT: Final = ("utf-16", "gb18030", "shift_jis", "euc-jp", "euc-kr", "big5")
+_EAST_ASIAN: Final = ("gb18030", "shift_jis", "euc-jp", "euc-kr", "big5")
+_EAST_ASIAN_FROM: Final = 0.3
+"""Text in these has at least this share of bytes that are not ASCII; other text, with an accent
+here and there, would often be valid in them by chance."""
+STRICT: Final = ("utf-16", *_EAST_ASIAN)
 """Encodings in which most bytes are wrong: that one fits says something."""
 LOOSE: Final = ("cp1252", "cp1251", "iso8859-2", "koi8-r", "latin-1")
 """Encodings in which almost any bytes are text."""
@@ -51,11 +57,19 @@ def _begin(file: readers.SourceFile) -> bytes:
 def _fits(content: bytes, name: str) -> bool:
     if name == "utf-16" and not content.startswith(_MARKS):
         return False
+    if name in _EAST_ASIAN and _not_ascii(content) < _EAST_ASIAN_FROM:
+        return False
     try:
         codecs.getincrementaldecoder(name)().decode(content, len(content) < _READ)
     except UnicodeError:
         return False
     return True
+
+
+def _not_ascii(content: bytes) -> float:
+    """Return the share of bytes that are not ASCII."""
+    high = int(np.count_nonzero(np.frombuffer(content, np.uint8) & 0x80))
+    return high / max(len(content), 1)
 
 
 def chosen(fits: dict[str, int], files: int) -> str | None:

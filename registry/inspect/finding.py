@@ -11,6 +11,7 @@ from typing import Final
 from registry import readers
 from registry.core.source import Format, OnBadInput, Orient, ReadOptions
 from registry.errors import InvalidInputError, RegistryError
+from registry.inspect import encodings
 from registry.inspect.report import Problem, Refused
 
 _LOOKED_AT: Final = 1 << 16
@@ -27,6 +28,7 @@ _PACKED: Final = {
     b"BZh": ".bz2",
     b"\xfd7zXZ": ".xz",
 }
+_ENCODED: Final = (Format.JSON, Format.JSONL, Format.CSV, Format.TSV)
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -190,15 +192,19 @@ def settle(
         ways += [replace(options, orient=Orient.COLUMNS), replace(options, format=Format.JSONL)]
     if file.format is Format.JSONL:
         ways += [replace(options, format=Format.JSON)]
+    if options.encoding is None and file.format in _ENCODED:
+        ways += [replace(options, encoding=name) for name in encodings.fitting([file])]
     first: RegistryError | None = None
     for way in ways:
+        bad: list[InvalidInputError] = []
         try:
             read = file if way.format in (None, file.format) else replace(file, format=way.format)
-            format, records = readers.peek(read, way, limit)
+            format, records = readers.peek(read, way, limit, bad.append)
         except RegistryError as error:
             first = first or error
-        else:
-            if records or format is Format.TEXT or way is options:
-                return way, format, records
+            continue
+        if records or not bad:
+            return way, format, records
+        first = first or bad[0]
     assert first is not None  # noqa: S101 - a way that works returned
     raise first

@@ -154,7 +154,10 @@ def _longest(shape: Shape, texts: list[FieldSeen], options: ReadOptions) -> Gues
         return None
     if len(texts) == 1:
         path = texts[0].path
-        return Guess(replace(options, text_fields=(path,)), f"`{path}` is the only field of text")
+        fields = [field for field in shape.fields if _is_text(field)]
+        every = "" if len(fields) == 1 else " that every file has and that can be named"
+        reason = f"`{path}` is the only field of text{every}"
+        return Guess(replace(options, text_fields=(path,)), reason)
     prose = [field for field in texts if _is_prose(field)]
     by_length = sorted(prose or texts, key=lambda field: -(field.words or 0))
     first = by_length[0]
@@ -249,7 +252,7 @@ def id_field(shape: Shape) -> str | None:
     for field in shape.fields:
         kinds = set(field.types) - {"null"}
         fits = kinds and kinds <= {"text", "whole number"} and _can_be_named(field.path)
-        if fits and _IDS.search(field.path) and field.distinct * 2 > field.records:
+        if fits and _IDS.search(field.path) and field.distinct * 4 > field.records:
             return field.path
     return None
 

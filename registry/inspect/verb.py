@@ -78,7 +78,12 @@ def files(
     report.guess = made
     found, options = _counted(report, found, shape, made, limit, on_progress)
     report.guess = replace(made, options=options)
-    if report.counts is not None and found.files:
+    if report.counts is not None and not report.counts.complete:
+        what = "not everything was read: what comes later was not looked at"
+        report.problems.append(Problem(what, 1))
+    if report.counts is not None and not report.counts.documents:
+        report.problems.append(Problem("no documents are left", 0))
+    elif report.counts is not None and found.files:
         words = ["firsthand", "register", *map(_argument, found.paths)]
         said = name or name_for(paths[0])
         report.command = (*words, "--name", said, *guess.flags(options), *_skipping(options))
@@ -171,11 +176,11 @@ def _of_shape(shape: Shape) -> list[Problem]:
     problems = []
     for field in shape.fields:
         kinds = [kind for kind in field.types if kind != "null"]
-        if len(kinds) > 1:
+        if len(kinds) > 1 and set(kinds) != {"whole number", "number"}:
             what = f"the field `{field.path}` holds values of several types: {', '.join(kinds)}"
             problems.append(Problem(what, field.records))
         if field.files < shape.files:
-            what = f"the field `{field.path}` is missing in files"
+            what = f"files without the field `{field.path}`"
             problems.append(Problem(what, shape.files - field.files))
     return problems
 
@@ -253,6 +258,8 @@ def _counted(
         if encoding := encodings.chosen(encodings.fitting(bad), len(bad)):
             options = replace(options, encoding=encoding)
             report.problems.append(_encoding_guessed(encoding, bad))
+            if report.ways is not None:
+                report.ways = _ways(replace(found, options=options))
             refused = []
             tally = counting.count(found.files, options, extras, limit, refused, on_progress)
     report.refused += refused

@@ -12,23 +12,24 @@ from typing import Any, Final
 import pyarrow as pa
 
 from registry.core.source import Format, ReadOptions
-from registry.errors import InvalidInputError
 from registry.readers import arrow, csv, json, jsonl, parquet, warc
 from registry.readers.files import Source, SourceFile
-from registry.readers.records import check_options
+from registry.readers.records import OnBad, check_options
 from registry.readers.stream import sources
 
 _ROWS: Final = 256
 
 
-def peek(file: SourceFile, options: ReadOptions, limit: int) -> tuple[Format, list[dict[str, Any]]]:
+def peek(
+    file: SourceFile, options: ReadOptions, limit: int, bad: OnBad
+) -> tuple[Format, list[dict[str, Any]]]:
     """Return what a file, or the members of an archive, hold, and the first records of it.
 
     Args:
         file: What `discover` found.
-        options: How it is read; fields are not looked at. Records that are not valid are passed
-            over.
+        options: How it is read; fields are not looked at.
         limit: How many records, at most. Text files have none.
+        bad: Called for a record that is not valid.
 
     Raises:
         InvalidInputError: The file cannot be read under the options.
@@ -38,7 +39,7 @@ def peek(file: SourceFile, options: ReadOptions, limit: int) -> tuple[Format, li
     for source in sources(file, options, lambda _: None):
         check_options(source, options)
         format = source.format
-        for record in _records(source, options):
+        for record in _records(source, options, bad):
             found.append(record)
             if len(found) >= limit:
                 return format, found
@@ -47,7 +48,7 @@ def peek(file: SourceFile, options: ReadOptions, limit: int) -> tuple[Format, li
     return format, found
 
 
-def _records(source: Source, options: ReadOptions) -> Iterator[dict[str, Any]]:
+def _records(source: Source, options: ReadOptions, bad: OnBad) -> Iterator[dict[str, Any]]:
     match source.format:
         case Format.PARQUET:
             with parquet.opened_file(source) as opened:
@@ -58,16 +59,16 @@ def _records(source: Source, options: ReadOptions) -> Iterator[dict[str, Any]]:
                 for start in range(0, batch.num_rows, _ROWS):
                     yield from _rows(batch.slice(start, _ROWS))
         case Format.JSONL:
-            for _, block, _ in jsonl.blocks(source, options, _ignore):
+            for _, block, _ in jsonl.blocks(source, options, bad):
                 yield from block
         case Format.JSON:
-            for block, _ in json.blocks(source, options, _ignore):
+            for block, _ in json.blocks(source, options, bad):
                 yield from block
         case Format.WARC:
-            for block, _ in warc.blocks(source, options, _ignore, lambda _: None):
+            for block, _ in warc.blocks(source, options, bad, lambda _: None):
                 yield from block
         case Format.CSV | Format.TSV:
-            rows = csv.raw_rows(source, options, _ignore)
+            rows = csv.raw_rows(source, options, bad)
             _, header = next(rows, (1, []))
             for _, row in rows:
                 if len(row) == len(header):
@@ -89,7 +90,3 @@ def _values(column: pa.Array) -> list[Any]:
         except (ValueError, pa.ArrowException):
             values = [None] * len(column)
     return values
-
-
-def _ignore(error: InvalidInputError) -> None:
-    pass
