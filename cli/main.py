@@ -34,6 +34,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.init:init",
         "Make a registry here: a folder with a database, storage and a signing key.",
     ),
+    "inspect": (
+        "cli.commands.inspect:inspect",
+        "Look at files before registering them: shape, texts, counts, problems, what to run next.",
+    ),
     "register": (
         "cli.commands.register:register",
         "Record a dataset version: what is in some files, and what is claimed about it.",

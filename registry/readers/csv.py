@@ -46,7 +46,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
             of another length than the header, wrong quotes, invalid UTF-8, or lacks a column.
     """
     check_options(file, options)
-    rows = _rows(file, options, bad)
+    rows = raw_rows(file, options, bad)
     number, header = next(rows, (1, []))
     if not header:
         raise InvalidInputError(f"`{file}` is empty", hint="the first line must name the columns")
@@ -93,7 +93,7 @@ def _default_text(file: Source, options: ReadOptions, header: list[str]) -> tupl
         raise InvalidInputError(error.message, hint=hint) from error
 
 
-def _rows(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[tuple[int, list[str]]]:
+def raw_rows(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[tuple[int, list[str]]]:
     """Parse the rows that are not blank, each with the line it begins at."""
     csv.field_size_limit(LONGEST_LINE)
     skipping = options.on_bad_input is OnBadInput.SKIP

@@ -52,16 +52,7 @@ def records(
             type that is not accepted.
     """
     check_options(file, options)
-    with (
-        reading(file, "Parquet"),
-        file.at_random() as opened,
-        pq.ParquetFile(
-            opened,
-            buffer_size=_READ_BUFFER,
-            pre_buffer=False,
-            page_checksum_verification=True,
-        ) as parquet,
-    ):
+    with opened_file(file) as parquet:
         arrow = parquet.schema_arrow
         texts = chosen_texts(options) or default_text(file, options, *first_level(arrow))
         fields = needed_fields(texts, options)
@@ -99,6 +90,22 @@ def row_groups(file: Source) -> list[int]:
 
 def _rows(parquet: pq.ParquetFile, groups: range) -> int:
     return sum(parquet.metadata.row_group(group).num_rows for group in groups)
+
+
+@contextmanager
+def opened_file(file: Source) -> Iterator[pq.ParquetFile]:
+    """Open a file, and turn what goes wrong while it is read into our error."""
+    with (
+        reading(file, "Parquet"),
+        file.at_random() as opened,
+        pq.ParquetFile(
+            opened,
+            buffer_size=_READ_BUFFER,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        ) as parquet,
+    ):
+        yield parquet
 
 
 @contextmanager

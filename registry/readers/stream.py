@@ -74,7 +74,7 @@ def _batches(
     whole = not (options.lines or options.paragraphs)
     for index, file in enumerate(files, first):
         count = 0
-        for source in _sources(file, options, on_skip):
+        for source in sources(file, options, on_skip):
             if whole and source.format is Format.TEXT:
                 content = text.content(source, options, _on_bad(file, options, on_skip))
                 if content is not None:
@@ -118,7 +118,31 @@ class _Gathered:
             self._texts, self._files, self._records, self._size = [], [], [], 0
 
 
-def _sources(
+def records_of(
+    file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
+) -> Iterator[tuple[int, Records]]:
+    """Read the records of a file, before they become documents.
+
+    Args:
+        file: What `discover` found.
+        options: Which fields are needed, and how files are read.
+        on_skip: As in `documents`.
+
+    Yields:
+        How many records the file has before those of this member, and some records of it.
+
+    Raises:
+        InvalidInputError: The file cannot be read under the options.
+    """
+    count = 0
+    for source in sources(file, options, on_skip):
+        before = count
+        for records in _records(source, options, file, on_skip, None):
+            count = before + records.first + len(records)
+            yield before, records
+
+
+def sources(
     file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
 ) -> Iterator[Source]:
     """Give what is to be read of a file: itself, or its members one by one."""
