@@ -211,7 +211,14 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         "sources:\n- {name: many, paths: data/people.jsonl}\n- {name: lost, paths: data/gone.jsonl}\n",
     )
     made.run("register-many", "register", "--from", sources, "--progress", "json", code=1)
-    dry = [data / "people.jsonl", "--name", "dry", "--dry-run", "--progress", "json"]
+    dry: list[str | Path] = [
+        data / "people.jsonl",
+        "--name",
+        "dry",
+        "--dry-run",
+        "--progress",
+        "json",
+    ]
     made.run("register", "register", *dry)
     for name in ("people", "labelled", "team/copy"):
         path = name if "/" in name else f"local/{name}"
