@@ -299,7 +299,12 @@ def _as_ours(error: OSError) -> RegistryError:
     """Return an error of the machine, which no verb expected, in our own words."""
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
     where = f" (`{error.filename}`)" if error.filename else ""
-    return UnavailableError(f"{reason}{where}", hint="repair that, then run the command again")
+    remedy = "make sure that you may read and write there"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "make room"
+    elif error.errno not in _REASONS:
+        remedy = "repair that"
+    return UnavailableError(f"{reason}{where}", hint=f"{remedy}, then run the command again")
 
 
 def _unexpected(error: Exception, *, as_json: bool) -> int:

@@ -22,6 +22,7 @@ from registry.db.models import DatasetVersion, Location
 from registry.db.session import Database
 from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError
+from registry.places import parse
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -130,7 +131,8 @@ class TextSource:
         if place.kept:
             return read_texts(self._store.vault(place.uid))
         options = ReadOptions.from_json(place.options)
-        files = [Path(place.base) / file["name"] for file in place.files]
+        base = parse(place.base)
+        files = [base / file["name"] for file in place.files]
         return readers.documents(readers.discover(files, options, every=True).files, options)
 
     def _streamed(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
@@ -182,7 +184,7 @@ class TextSource:
         else:
             file = place.files[batch.column("file")[row].as_py()]["name"]
             record = batch.column("record")[row].as_py() + 1
-            where = f"record {record} of `{Path(place.base) / file}`"
+            where = f"record {record} of `{parse(place.base) / file}`"
         raise SourceFailedError(
             f"{where}: the text is not the one that was registered as `{item.ref.short}`",
             item.standing.version,

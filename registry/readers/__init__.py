@@ -3,8 +3,9 @@
 `discover` finds the files, `documents` reads them, `schema` says which columns come out.
 `registry.core.source.ReadOptions` says how a record becomes documents. The steps, in order:
 
-1. `files` finds and sorts the files, and opens them decompressed; `archives` opens tar archives,
-   `encodings` turns text into UTF-8;
+1. `finding` finds and sorts the files, on this machine, in object stores (`remote`) or piped in
+   (`piped`); `files` opens them decompressed, `archives` opens tar archives, `encodings` turns
+   text into UTF-8;
 2. `parquet`, `arrow`, `jsonl`, `json`, `csv`, `text` and `warc` turn one file into `records`:
    columns of needed fields, which `columns` finds in Arrow data and `objects` in JSON;
 3. `fields` and `dates` turn records into documents with their origin, names and dates;
@@ -17,12 +18,16 @@ from __future__ import annotations
 
 from registry.readers.ahead import read_ahead
 from registry.readers.batches import schema, text_buffers
-from registry.readers.files import Discovered, Skip, SourceFile, discover, is_card
+from registry.readers.files import Skip, SourceFile, is_card
+from registry.readers.finding import Discovered, discover
+from registry.readers.parquet import row_groups
 from registry.readers.peek import peek
+from registry.readers.piped import PipedFile
 from registry.readers.stream import documents, records_of
 
 __all__ = [
     "Discovered",
+    "PipedFile",
     "Skip",
     "SourceFile",
     "discover",
@@ -31,6 +36,7 @@ __all__ = [
     "peek",
     "read_ahead",
     "records_of",
+    "row_groups",
     "schema",
     "text_buffers",
 ]

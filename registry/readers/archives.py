@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from registry.core.source import Format, ReadOptions
 from registry.errors import InvalidInputError
+from registry.places import shown
 from registry.readers.files import (
     READ_ERRORS,
     ByteStream,
@@ -24,13 +25,11 @@ from registry.readers.files import (
     SourceFile,
     check_one_kind,
     failed,
+    held,
     kind,
     open_stream,
-    shown,
 )
 
-LARGEST_AT_RANDOM: Final = 256 << 20
-"""The most bytes of a member that is read in any order, and so held in memory: 256 MiB."""
 MAX_RATIO: Final = 300
 RATIO_FROM: Final = 256 << 20
 """An archive may decompress to 256 MiB, or to 300 times its size."""
@@ -70,16 +69,7 @@ class Member:
 
     def at_random(self) -> pa.NativeFile:
         """Hold it in memory for reading in any order."""
-        if self.size > LARGEST_AT_RANDOM:
-            raise InvalidInputError(
-                f"`{self}` has more than {LARGEST_AT_RANDOM >> 20} MiB, too many to read"
-                f" {self.format} inside of an archive",
-                hint="extract it, and register the file",
-            )
-        chunks = []
-        while chunk := self.content.read(_BLOCK):
-            chunks.append(chunk)
-        return pa.BufferReader(b"".join(chunks))
+        return held(self, self.content)
 
 
 def members(
@@ -215,7 +205,8 @@ class _Guarded:
         except READ_ERRORS as error:
             raise failed(self._file, error) from error
         self._read += len(content)
-        if self._read > max(RATIO_FROM, MAX_RATIO * self._file.size):
+        compressed = self._file.compression is not None
+        if compressed and self._read > max(RATIO_FROM, MAX_RATIO * self._file.size):
             raise InvalidInputError(
                 f"`{self._file}` decompresses to more than {MAX_RATIO} times its size",
                 hint="it may be made to fill a disk: if you trust it, extract it and register"

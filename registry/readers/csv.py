@@ -54,7 +54,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
     if doubled:
         what = f"two columns named {listed(doubled)}" if doubled[0] else "two unnamed columns"
         raise InvalidInputError(f"`{file}` has {what}", hint="give each column its own name")
-    texts = chosen_texts(options) or default_text(file, options, header, header)
+    texts = chosen_texts(options) or _default_text(file, options, header)
     fields = needed_fields(texts, options)
     for field in fields:
         if field.path not in header:
@@ -83,6 +83,14 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
             block, numbers, size = [], [], 0
     if block:
         yield Records(file, first, texts, _columns(block, indexes), numbers)
+
+
+def _default_text(file: Source, options: ReadOptions, header: list[str]) -> tuple[str, ...]:
+    try:
+        return default_text(file, options, header, header)
+    except InvalidInputError as error:
+        hint = f"{error.hint}; if these are values, write the names of the columns above them"
+        raise InvalidInputError(error.message, hint=hint) from error
 
 
 def raw_rows(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[tuple[int, list[str]]]:

@@ -1,15 +1,13 @@
-"""Which files are read, in which order, and the bytes inside them.
+"""The files that are read: what their names tell, and the bytes inside them.
 
-Formats are told by the file's name, never guessed from its content. What the bytes mean is left
-to the module of the format.
+Formats are told by the file's name, never guessed from its content. Which files are read is left to
+`finding`, what the bytes mean to the module of the format.
 """
 
 from __future__ import annotations
 
 import bz2
 import lzma
-import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,8 +16,9 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-from registry.core.source import Format, ReadOptions
+from registry.core.source import Format
 from registry.errors import InvalidInputError
+from registry.places import Place, shown
 
 CARD_NAME: Final = "dataset.json"
 """A card that describes the files beside it."""
@@ -89,21 +88,24 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to read, as it was when it was found.
+    """A file to read, as it was when it was found. Subclasses are not on this machine's disk.
 
     Attributes:
-        path: Its normalised absolute path; links are not followed in it.
+        path: Its normalised absolute path, in which links are not followed, or its URI.
         format: What it holds, once decompressed.
         compression: `gzip`, `zstd`, `bz2`, `xz` or None.
-        size: Its bytes on disk.
-        mtime_ns: When it was last written, in nanoseconds since 1970.
+        size: Its bytes, before they are decompressed.
+        mtime_ns: When it was last written, in nanoseconds since 1970, or None where the place
+            does not say.
+        etag: What an object store changes whenever the content does, or None.
     """
 
-    path: Path
+    path: Place
     format: Format
     compression: str | None
     size: int
-    mtime_ns: int
+    mtime_ns: int | None
+    etag: str | None = None
 
     def __str__(self) -> str:
         """Return the path for a message, without control characters."""
@@ -128,9 +130,9 @@ class SourceFile:
             InvalidInputError: It was written to, replaced or removed since.
         """
         try:
-            now = self.path.stat()
+            now = Path(str(self.path)).stat()
         except OSError as error:
-            raise unreadable(self.path, error) from error
+            raise unreadable(self, error) from error
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise InvalidInputError(
                 f"`{self}` changed while it was read",
@@ -151,57 +153,6 @@ class Skip:
     file: SourceFile
     where: str
     why: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Discovered:
-    """What was found under some paths.
-
-    Attributes:
-        files: The files to read, sorted by path.
-        skipped: Hidden files and cards, sorted by path.
-    """
-
-    files: tuple[SourceFile, ...]
-    skipped: tuple[Path, ...]
-
-
-def discover(paths: Sequence[Path], options: ReadOptions, *, every: bool = False) -> Discovered:
-    """Find the files to read under some paths, sorted by their normalised absolute path.
-
-    Folders are searched to any depth and links are followed. Hidden files and folders are skipped,
-    unless they are named, and so are the cards of a named folder: the files in it, not in folders
-    below, that are called `dataset.json`, `README…` or `LICENSE…` in exactly this case. A
-    `dataset.json` among several named paths is skipped too. A file that is reached in two ways is
-    read once, under the first of its names.
-
-    Args:
-        paths: Files and folders.
-        options: `format` decides for every file but archives; without it each file's name does.
-        every: Take every named file, also a card: it was chosen before.
-
-    Raises:
-        InvalidInputError: A path does not exist, cannot be read or leads back to itself, a name
-            does not tell the format, or there is nothing to read.
-    """
-    if not paths:
-        raise InvalidInputError("no files were named", hint="name files or folders to read")
-    search = _Search(options.format)
-    # Sorted first, so that of two names for one folder the same one is kept in any order.
-    for path in sorted({Path(os.path.normpath(path.absolute())) for path in paths}, key=str):
-        if path.name == CARD_NAME and len(paths) > 1 and not every:
-            search.skipped.add(path)
-        else:
-            search.named(path)
-    files: dict[str, SourceFile] = {}
-    for file in sorted(search.found, key=lambda file: str(file.path)):
-        files.setdefault(os.path.realpath(file.path), file)
-    if not files:
-        raise InvalidInputError(
-            "there are no files to read besides cards and hidden files",
-            hint="name a folder or files that hold documents",
-        )
-    return Discovered(tuple(files.values()), tuple(sorted(search.skipped, key=str)))
 
 
 @contextmanager
@@ -228,6 +179,30 @@ def open_stream(file: Source) -> Iterator[ByteStream]:
                     yield stream
     except READ_ERRORS as error:
         raise failed(file, error) from error
+
+
+LARGEST_HELD: Final = 256 << 20
+"""The most bytes that are held in memory to be read in any order: 256 MiB."""
+
+
+def held(source: Source, content: ByteStream) -> pa.NativeFile:
+    """Read all that is left of a stream, to be read in any order.
+
+    Raises:
+        InvalidInputError: It is more than `LARGEST_HELD`.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := content.read(1 << 20):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_HELD:
+            raise InvalidInputError(
+                f"`{source}` has more than {LARGEST_HELD >> 20} MiB, too many to read"
+                f" {source.format} there",
+                hint="write it to a file, and register the file",
+            )
+    return pa.BufferReader(b"".join(chunks))
 
 
 READ_ERRORS: Final = (OSError, EOFError, lzma.LZMAError, pa.ArrowException)
@@ -286,11 +261,6 @@ class _Decompressed:
                 return content
 
 
-def shown(path: Path | str) -> str:
-    """Return a path for a message, without control characters."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(path))
-
-
 def _damaged(file: Source, reason: str) -> InvalidInputError:
     return InvalidInputError(
         f"`{file}` cannot be decompressed as {file.compression}: {reason}",
@@ -301,7 +271,7 @@ def _damaged(file: Source, reason: str) -> InvalidInputError:
 def unreadable(path: Path | Source, error: Exception) -> InvalidInputError:
     """Return the error for a file or folder that the system does not let us read."""
     reason = getattr(error, "strerror", None) or str(error)
-    name = shown(path) if isinstance(path, Path) else str(path)
+    name = shown(str(path))
     return InvalidInputError(
         f"`{name}` cannot be read: {reason}", hint="check the path and its permissions"
     )
@@ -359,84 +329,3 @@ def check_one_kind(where: str, files: Sequence[Source]) -> None:
             f"beside {others[0].format} files, such as `{others[0]}`",
             hint="name the files to read, so that no readme becomes a document",
         )
-
-
-class _Search:
-    """Walks folders and collects what it finds."""
-
-    def __init__(self, format: Format | None) -> None:
-        self.format = format
-        self.found: list[SourceFile] = []
-        self.skipped: set[Path] = set()
-        self._folders: set[str] = set()
-
-    def named(self, path: Path) -> None:
-        """Take a path that somebody named."""
-        info = _stat(path)
-        if not stat.S_ISDIR(info.st_mode):
-            self.found.append(_source_file(path, info, self.format))
-            return
-        before = len(self.found)
-        self._folder(path, ())
-        check_one_kind(shown(path), self.found[before:])
-
-    def _folder(self, folder: Path, above: tuple[str, ...]) -> None:
-        real = os.path.realpath(folder)
-        if real in above:
-            raise InvalidInputError(
-                f"`{shown(folder)}` is a link back to `{shown(Path(real))}`, which holds it",
-                hint="remove the link, or name the files to read",
-            )
-        if real in self._folders:
-            return
-        self._folders.add(real)
-        try:
-            inside = sorted(folder.iterdir())
-        except OSError as error:
-            raise unreadable(folder, error) from error
-        for path in inside:
-            if path.name.startswith("."):
-                self.skipped.add(path)
-                continue
-            info = _stat(path)
-            if not above and is_card(path.name) and not stat.S_ISDIR(info.st_mode):
-                self.skipped.add(path)
-                continue
-            if stat.S_ISDIR(info.st_mode):
-                self._folder(path, (*above, real))
-            else:
-                self.found.append(_source_file(path, info, self.format))
-
-
-def _stat(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        if path.is_symlink():
-            raise InvalidInputError(
-                f"`{shown(path)}` is a link that leads nowhere", hint="remove or repair the link"
-            ) from error
-        if isinstance(error, FileNotFoundError):
-            raise InvalidInputError(
-                f"`{shown(path)}` does not exist", hint="check the path"
-            ) from error
-        raise unreadable(path, error) from error
-
-
-def _source_file(path: Path, info: os.stat_result, format: Format | None) -> SourceFile:
-    if not stat.S_ISREG(info.st_mode):
-        raise InvalidInputError(
-            f"`{shown(path)}` is neither a file nor a folder", hint="write its content to a file"
-        )
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(
-            f"the name `{shown(path)}` is not valid UTF-8", hint="rename the file"
-        ) from error
-    if not os.access(path, os.R_OK):
-        raise InvalidInputError(
-            f"`{shown(path)}` cannot be read: permission denied", hint="check its permissions"
-        )
-    format, compression = kind(path.name, format, shown(path))
-    return SourceFile(path, format, compression, info.st_size, info.st_mtime_ns)

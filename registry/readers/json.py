@@ -122,7 +122,8 @@ def _of_list(
             bad(
                 InvalidInputError(
                     f"{where} is {kind(record)}, not an object",
-                    hint='the list must hold objects, as in [{"text": "…"}]',
+                    hint='the list must hold objects, as in [{"text": "…"}]; what is'
+                    " something else is left out with `--on-bad-input skip`",
                 )
             )
             continue

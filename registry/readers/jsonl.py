@@ -77,7 +77,8 @@ def blocks(
             bad(
                 InvalidInputError(
                     f"`{file}:{line.number}` is {kind(record)}, not an object",
-                    hint='each line must be one JSON object, as in {"text": "…"}',
+                    hint='each line must be one JSON object, as in {"text": "…"}; others are'
+                    " left out with `--on-bad-input skip`",
                 )
             )
             continue
@@ -101,9 +102,9 @@ def _not_json(
         decode(file, line, options)
     except InvalidInputError as not_valid:
         return not_valid
-    hint = "each line must be one JSON object"
+    hint = "each line must be one JSON object; `--on-bad-input skip` leaves out those that are not"
     if line.content.lstrip().startswith(b"["):
-        hint += "; the file looks like one JSON array instead: say `--format json`"
+        hint = "each line must be one JSON object; if all is one JSON list, say `--format json`"
     return InvalidInputError(
         f"`{file}:{line.number}` is not valid JSON: {error.msg} at column {error.colno}", hint=hint
     )

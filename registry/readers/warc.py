@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from registry.core.source import ReadOptions
 from registry.errors import InvalidInputError, UnavailableError
+from registry.places import shown
 from registry.readers.archives import MAX_RATIO, RATIO_FROM
 from registry.readers.batches import MAX_BYTES, MAX_ROWS
-from registry.readers.files import READ_ERRORS, ByteStream, Source, failed, open_stream, shown
+from registry.readers.files import READ_ERRORS, ByteStream, Source, failed, open_stream
 from registry.readers.lines import LONGEST_LINE, too_long
 from registry.readers.objects import Columns, Record
 from registry.readers.records import (

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from registry.core.source import Format, OnBadInput
 from registry.errors import InvalidInputError
 from registry.readers import archives as module
+from registry.readers import files
 from tests.readers.making import arrow, parquet, rows, skips, tar, texts, written
 
 SUFFIXES = ["tar", "tar.gz", "tar.zst", "tar.bz2", "tar.xz"]
@@ -205,12 +206,12 @@ def test_an_archive_that_grows_out_of_proportion_is_refused(
 def test_a_large_member_that_is_read_in_any_order_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LARGEST_AT_RANDOM", 100)
+    monkeypatch.setattr(files, "LARGEST_HELD", 100)
     parquet(tmp_path / "a.parquet", {"text": ["a" * 200]})
     file = tar(tmp_path / "a.tar", ("a.parquet", (tmp_path / "a.parquet").read_bytes()))
     with pytest.raises(InvalidInputError, match=r"a\.tar!a\.parquet.*too many to read") as caught:
         texts(file)
-    assert "extract it" in str(caught.value.hint)
+    assert "write it to a file" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from registry.core.source import ReadOptions
 from registry.errors import InvalidInputError
 from registry.readers import lines as module
-from registry.readers.files import SourceFile, discover
+from registry.readers.files import SourceFile
+from registry.readers.finding import discover
 from registry.readers.lines import Line, decode, lines, whole
 from tests.readers.making import written
 
