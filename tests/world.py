@@ -42,6 +42,7 @@ from registry.db import upgrade
 from registry.db.models import Claim, DatasetVersion, KeyRole, LineageEdge, SigningKey
 from registry.db.session import Database
 from registry.export import Exported
+from registry.places import Place, Remote
 from registry.query import catalogue
 from registry.query.plan import Plan
 from registry.query.standing import Standing, standing, standings
@@ -169,7 +170,7 @@ class World:
         name: str,
         texts: Sequence[Document] | None = None,
         *,
-        paths: Sequence[Path] | None = None,
+        paths: Sequence[Place | str] | None = None,
         file: str = "part-0.jsonl",
         folder: str | None = None,
         keep: bool = False,
@@ -268,14 +269,14 @@ class World:
             return assemble.plan(session, self.store, asked)
 
     def export(
-        self, plan: Plan | Mapping[str, Any], out: str | Path = "snap", *, threads: int = 1
+        self, plan: Plan | Mapping[str, Any], out: str | Place = "snap", *, threads: int = 1
     ) -> Exported:
-        """Export a plan or a recipe into a folder, by default below the world's."""
+        """Export a plan or a recipe to a place, by default a folder below the world's."""
         return export.snapshot(
             self.database,
             self.store,
             plan if isinstance(plan, Plan) else self.plan(plan),
-            self.folder / out,
+            out if isinstance(out, Remote) else self.folder / out,
             signer=self.signer,
             issuer=self.issuer,
             clock=self.clock,

@@ -96,6 +96,7 @@ def _s3(bucket: str, endpoint: str | None, region: str | None, anonymous: bool) 
     return fs.S3FileSystem(
         anonymous=anonymous,
         region=region,
+        background_writes=False,  # which would hold all of a file in memory
         scheme=scheme,
         endpoint_override=address or None,
         connect_timeout=_CONNECT_SECONDS,
