@@ -151,7 +151,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "page",
-    [REPOSITORY / "README.md", DOCS / "guide.md", DOCS / "recipes.md"],
+    [REPOSITORY / "README.md", DOCS / "guide.md", DOCS / "recipes.md", DOCS / "sources.md"],
     ids=lambda it: it.stem,
 )
 @pytest.mark.usefixtures("examples")
