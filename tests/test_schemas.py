@@ -163,6 +163,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         "--name",
         "people",
     ]
+    made.run("inspect", "inspect", data, "--name", "all")
+    made.run("inspect", "inspect", data / "labelled.jsonl", "--sample", "9")
+    made.run("inspect", "inspect", few)
+    made.run("inspect", "inspect", folder / "nothing", code=1)
     made.run("register", *register, "--origin", "human", "--license", "MIT", "--keep")
     made.run("register", *register)
     made.run("register", *register, "--captured", "2021", "--owner", "us")

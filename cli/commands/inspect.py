@@ -58,12 +58,10 @@ def inspect(paths: tuple[str, ...], as_json: bool, **given: Any) -> int:
 
     It ends with 0 if the last line can be run as it is, and with 1 if nothing could be read.
     """
-    from pathlib import Path
-
     from registry import inspect as verb
 
     report = verb.files(
-        [Path(path) for path in paths],
+        paths,
         options=_options(given),
         name=given["name"],
         limit=given["limit"],

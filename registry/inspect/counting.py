@@ -25,10 +25,10 @@ from registry.inspect.report import Counts, Dated, Problem, Refused, Sample
 from registry.readers.dates import lenient
 from registry.readers.fields import DocumentMaker
 from registry.readers.records import Field, Records, Role
+from registry.sorted_hashes import HashSorter
 
 SHORT: Final = 5
 LONG: Final = 1 << 20
-MOST_IDS: Final = 2_000_000
 _SEED: Final = 20221130
 _SHOWN: Final = 400
 _RANDOM: Final = 2
@@ -91,7 +91,8 @@ class Tally:
         self.members: list[str] = []
         self.samples: dict[str, Sample] = {}
         self.random: list[tuple[float, Sample]] = []
-        self.ids: list[bytes] = []
+        self.ids: HashSorter | None = None
+        self.known_ids = 0
         self.dates: dict[str, _Dates] = {}
         self.rng = np.random.default_rng(_SEED)
         self.complete = True
@@ -174,7 +175,7 @@ class Tally:
 
     def doubled_ids(self) -> int:
         """Return how many ids stand for a second time."""
-        return len(self.ids) - len(set(self.ids))
+        return 0 if self.ids is None else self.known_ids - self.ids.finish()[1]
 
 
 class _Dates:
@@ -281,11 +282,13 @@ def _read(
 
 
 def _add_ids(tally: Tally, records: Records, path: str | None) -> None:
-    if path is None or len(tally.ids) > MOST_IDS:
+    if path is None:
         return
     known = records.columns[Field(path, Role.LABEL)].drop_null()
     raw = documents.hash_texts(known.cast(pa.large_string()))
-    tally.ids += [raw[at : at + 16] for at in range(0, len(raw), 32)]
+    tally.ids = tally.ids or HashSorter()
+    tally.ids.add(raw)
+    tally.known_ids += len(known)
 
 
 def problems_of(tally: Tally, id_path: str | None) -> Iterator[Problem]:

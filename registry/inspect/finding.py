@@ -50,7 +50,7 @@ class Found:
 
 
 def find(
-    paths: Sequence[Path], options: ReadOptions, refused: list[Refused], problems: list[Problem]
+    paths: Sequence[str], options: ReadOptions, refused: list[Refused], problems: list[Problem]
 ) -> Found:
     """Find the files to read; those that would be refused are noted with the reason.
 
@@ -62,7 +62,12 @@ def find(
 
     Raises:
         InvalidInputError: There is nothing that can be read.
+        UnavailableError: An object store does not answer.
     """
+    if "-" in paths:
+        raise InvalidInputError(
+            "standard input can be read only once", hint="write it to a file, and look at that"
+        )
     try:
         return _given(paths, options)
     except InvalidInputError as error:
@@ -88,36 +93,37 @@ def find(
     return _of_one_kind(found, problems)
 
 
-def _given(paths: Sequence[Path], options: ReadOptions) -> Found:
+def _given(paths: Sequence[str], options: ReadOptions) -> Found:
     found = readers.discover(paths, options)
     skipped = tuple(str(path) for path in found.skipped)
-    return Found(tuple(map(str, paths)), found.files, skipped, options)
+    return Found(tuple(paths), found.files, skipped, options)
 
 
-def _one_by_one(paths: Sequence[Path], options: ReadOptions, refused: list[Refused]) -> Found:
+def _one_by_one(paths: Sequence[str], options: ReadOptions, refused: list[Refused]) -> Found:
     """Try every file alone, so that one that cannot be read hides no other."""
-    files: dict[Path, readers.SourceFile] = {}
+    files: dict[str, readers.SourceFile] = {}
     for path in _walk(paths):
         try:
-            (file,) = readers.discover([path], options).files
-        except InvalidInputError as error:
-            refused.append(Refused(str(path), error.message, error.hint))
+            found = readers.discover([path], options).files
+        except RegistryError as error:
+            refused.append(Refused(path, error.message, error.hint))
         else:
-            files[path] = file
-    return Found(tuple(map(str, files)), tuple(files.values()), (), options)
+            files |= {path if len(found) == 1 else str(file.path): file for file in found}
+    return Found(tuple(files), tuple(files.values()), (), options)
 
 
-def _walk(paths: Sequence[Path]) -> list[Path]:
-    found: list[Path] = []
+def _walk(paths: Sequence[str]) -> list[str]:
+    """Return the files of folders on this machine; everything else as it is."""
+    found: list[str] = []
     for path in paths:
-        if not path.is_dir():
+        if not Path(path).is_dir():
             found.append(path)
             continue
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            top = Path(folder) == path
+            top = Path(folder) == Path(path)
             found += [
-                Path(folder, name)
+                str(Path(folder, name))
                 for name in sorted(names)
                 if not name.startswith(".") and not (top and readers.is_card(name))
             ]
@@ -157,16 +163,16 @@ def _bytes(files: list[readers.SourceFile]) -> int:
     return sum(file.size for file in files)
 
 
-def _format_of(paths: Sequence[Path]) -> Format | None:
+def _format_of(paths: Sequence[str]) -> Format | None:
     """Return the one format that files seem to have, going by how they begin."""
     told = {_begins_as(path) for path in _walk(paths)[:200]}
     told.discard(None)
     return told.pop() if len(told) == 1 else None
 
 
-def _begins_as(path: Path) -> Format | None:
+def _begins_as(path: str) -> Format | None:
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             begin = file.read(_LOOKED_AT)
     except OSError:
         return None

@@ -12,7 +12,7 @@ from typing import Final
 from registry import readers
 from registry.core.dataset import MAX_NAME_LENGTH, DatasetRef
 from registry.core.source import Format, OnBadInput, ReadOptions
-from registry.errors import InvalidInputError, RegistryError
+from registry.errors import RegistryError
 from registry.inspect import counting, encodings, guess
 from registry.inspect.counting import OnProgress
 from registry.inspect.finding import Found, find, replace_files, settle
@@ -35,7 +35,7 @@ _WHOLE: Final = ("text_fields", "split_fields", "origin_by_field")
 
 
 def files(
-    paths: Sequence[Path],
+    paths: Sequence[str],
     *,
     options: ReadOptions,
     name: str | None = None,
@@ -48,7 +48,7 @@ def files(
     nothing at all can be read has the report no command.
 
     Args:
-        paths: Files and folders.
+        paths: Files and folders, patterns and URIs, as `register` takes them.
         options: What is known of how to read them; the rest is guessed.
         name: The name for the dataset; by default made from the first path.
         limit: How many documents to read, at most; all of them by default.
@@ -59,14 +59,12 @@ def files(
     """
     if name is not None:
         DatasetRef.parse(name)
-    report = Report(tuple(map(str, paths)))
+    report = Report(tuple(paths))
     try:
         found = find(paths, options, report.refused, report.problems)
-    except InvalidInputError as error:
+    except RegistryError as error:
         if not report.refused:
-            report.refused.append(
-                Refused(str(paths[0]) if paths else "", error.message, error.hint)
-            )
+            report.refused.append(Refused(paths[0] if paths else "", error.message, error.hint))
         return report
     found, shape, format = _looked_at(found, report)
     if not found.files:
@@ -99,10 +97,10 @@ def _skipping(options: ReadOptions) -> tuple[str, ...]:
     return ("--on-bad-input", "skip") if options.on_bad_input is OnBadInput.SKIP else ()
 
 
-def name_for(path: Path) -> str:
-    """Return a valid dataset name made from a path."""
-    base = path.absolute().name
-    stem = base if path.is_dir() else base.partition(".")[0] or base
+def name_for(path: str) -> str:
+    """Return a valid dataset name made from a path or a URI."""
+    base = path.rstrip("/").rpartition("/")[2] if "://" in path else Path(path).absolute().name
+    stem = base if Path(path).is_dir() else base.partition(".")[0] or base
     made = re.sub(r"[^a-z0-9._-]+", "-", stem.lower())
     made = re.sub(r"\.{2,}", ".", made)[:MAX_NAME_LENGTH].strip("._-")
     return made or "dataset"
@@ -148,9 +146,7 @@ def _looked_at(found: Found, report: Report) -> tuple[Found, Shape | None, Forma
         found = replace(replace_files(found, kept), options=options)
     format = next(iter(sorted(formats - {Format.TEXT}))) if formats - {Format.TEXT} else Format.TEXT
     if options.format is not None:
-        found = replace(
-            found, files=readers.discover([Path(path) for path in found.paths], options).files
-        )
+        found = replace(found, files=readers.discover(found.paths, options).files)
     return found, collector.shape() if format is not Format.TEXT else None, format
 
 
