@@ -4,7 +4,8 @@ The data flow, in an order without circles: provenance of every drawn row → re
 → manifest and snapshot root → signed shard statements → texts, each re-hashed against what was
 registered → shards with their statements in the footers → file digests → certificate → one
 transaction in the catalogue → the folder appears. A kill before the transaction leaves nothing; a
-kill after it is finished by the next command.
+kill after it is finished by the next command. To an object store, everything but the certificate is
+sent before the transaction, and the certificate after it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import __version__, intents, ledger, shards
+from registry import __version__, destinations, intents, ledger, shards
 from registry.blobs import Store, sync_folder, sync_tree
 from registry.core.attest import Signer
 from registry.core.certificate import (
@@ -32,7 +33,6 @@ from registry.core.certificate import (
     Issuer,
     ShardStatement,
     Tokens,
-    open_envelope,
     sign,
 )
 from registry.core.dataset import ORIGINS_BY_CAUTION
@@ -54,6 +54,7 @@ from registry.db.models import (
 from registry.db.session import Database
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 from registry.formats import hf_card
+from registry.places import Place
 from registry.query.layout import Group, Layout
 from registry.query.plan import Plan, PlannedInput, Rows
 from registry.query.standing import Labels, Standing, standing
@@ -68,7 +69,7 @@ class Exported:
     """The result of an export.
 
     Attributes:
-        path: The snapshot's folder.
+        place: The snapshot's folder, or its prefix in an object store.
         snapshot_root: Its identity.
         certificate: SHA-256 of `certificate.json`.
         documents: How many documents it holds.
@@ -76,19 +77,26 @@ class Exported:
         existed: The same snapshot was already there, and nothing was written.
     """
 
-    path: Path
+    place: Place
     snapshot_root: str
     certificate: str
     documents: int
     files: int
     existed: bool = False
 
+    @property
+    def path(self) -> Path:
+        """Return the snapshot's folder; one in an object store has none."""
+        if not isinstance(self.place, Path):
+            raise TypeError(f"{self.place} is no folder")
+        return self.place
+
 
 def snapshot(
     database: Database,
     store: Store,
     plan: Plan,
-    out: Path,
+    out: Place,
     *,
     signer: Signer,
     issuer: Issuer,
@@ -102,7 +110,7 @@ def snapshot(
         database: The catalogue.
         store: The registry's storage.
         plan: What to write; one that does not keep its recipe is refused.
-        out: The folder to make; it must not exist, or hold this very snapshot.
+        out: The folder to make, or the prefix to fill; nothing is there, or this very snapshot.
         signer: The certificate key.
         issuer: Who signs.
         clock: The registry's clock.
@@ -112,31 +120,30 @@ def snapshot(
     Raises:
         GuaranteeError: The plan does not keep its recipe.
         ConflictError: A text is gone or not what was registered, or `out` is taken.
-        UnavailableError: The disk or the database refused.
+        UnavailableError: The disk, the object store or the database refused.
     """
     plan.require()
-    out = out.absolute()
-    _check_name(out)
+    out = destinations.normal(out)
     intents.recover(database, store, now=clock())
     layout = Layout(plan)
     manifest, statements = _manifest(layout, issuer, store)
-    existing = _existing(database, out, manifest)
-    if existing is not None:
-        return existing
-    if not out.parent.is_dir():
-        raise InvalidInputError(
-            f"the folder `{out.parent}` does not exist", hint="make it, or choose another `--out`"
-        )
-    _check_place(out, plan)
+    total, files_made = manifest.total.documents, len(manifest.shards)
+    if existing := destinations.existing(database, out, manifest):
+        return Exported(out, manifest.root, existing, total, files_made, existed=True)
+    destinations.check(database, out)
+    _check_inputs(plan)
     writer = intents.open_intent(database, IntentKind.EXPORT, now=clock(), target=str(out))
     try:
-        folder = intents.hidden(out, writer.uid)
+        folder = intents.staged(store, out, writer.uid)
         envelopes = [sign(signer, statement.to_statement()) for statement in statements]
         job = _Job(database, store, layout, folder, writer, clock, threads, on_progress)
         files = job.run(envelopes)
         certificate = _certificate(plan, layout, manifest, files, issuer, clock())
         data = sign(signer, certificate.to_statement())
         _write_sidecars(folder, manifest, certificate, data)
+        destinations.send(
+            folder, out, on_chunk=lambda: intents.renew(database, writer, now=clock())
+        )
         seen = plan.log_size
         while True:
             seen = _check_unchanged(database, store, plan, seen)
@@ -149,11 +156,13 @@ def snapshot(
     except BaseException:
         intents.abandon(database, store, writer)
         raise
-    intents.move_into_place(out, writer.uid)
+    try:
+        intents.appear(store, out, writer.uid)
+    except BaseException:
+        intents.give_up(database, writer.uid)
+        raise
     intents.finish(database, writer)
-    return Exported(
-        out, manifest.root, sha256_hex(data), manifest.total.documents, len(manifest.shards)
-    )
+    return Exported(out, manifest.root, sha256_hex(data), total, files_made)
 
 
 MAX_INPUTS: Final = 400
@@ -162,12 +171,8 @@ MAX_INPUTS: Final = 400
 _OF_NO_TEXT: Final = (EntryKind.KEY_CREATED, EntryKind.SNAPSHOT_EXPORTED)
 
 
-def _check_place(out: Path, plan: Plan) -> None:
-    """Refuse, before anything is written, a place that a folder cannot be moved to."""
-    if out.is_symlink() or out.is_mount():
-        raise InvalidInputError(
-            f"`{out}` is a link or a mount point", hint="name a folder to be made, inside of it"
-        )
+def _check_inputs(plan: Plan) -> None:
+    """Refuse, before anything is written, more than a log entry can name."""
     if len(plan.inputs) > MAX_INPUTS:
         raise InvalidInputError(
             f"the recipe has {len(plan.inputs)} sources, more than {MAX_INPUTS}",
@@ -223,16 +228,6 @@ def _same_rows(item: PlannedInput, now: Standing) -> bool:
 def _same_names(one: Labels, two: Labels, rows: Rows) -> bool:
     pairs = np.unique(np.stack([one.codes[rows], two.codes[rows]]), axis=1)
     return all(one.names[left] == two.names[right] for left, right in pairs.T.tolist())
-
-
-def _check_name(out: Path) -> None:
-    """Refuse a name that the catalogue could not record."""
-    try:
-        str(out).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(
-            "the name of the folder to make is not valid UTF-8", hint="choose another `--out`"
-        ) from error
 
 
 def _manifest(
@@ -432,7 +427,7 @@ def _record(
     manifest: Manifest,
     envelope: bytes,
     *,
-    out: Path,
+    out: Place,
     signer: Signer,
     now: dt.datetime,
 ) -> None:
@@ -500,60 +495,3 @@ def _key_id(session: Session, signer: Signer) -> int:
             hint="restore `keys/issuer.key` from your backup",
         )
     return found
-
-
-def _existing(database: Database, out: Path, manifest: Manifest) -> Exported | None:
-    """Return the snapshot that is at `out` if it is the one asked for.
-
-    Raises:
-        ConflictError: Something else is there.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    try:
-        data = (out / "certificate.json").read_bytes()
-        same = (out / "manifest.json").read_bytes() == manifest.to_bytes()
-    except OSError:
-        data, same = b"", False
-    digest = sha256_hex(data)
-    with database.read() as session:
-        known = session.execute(
-            sa.select(Snapshot.id).where(
-                Snapshot.certificate_digest == digest,
-                Snapshot.snapshot_root == manifest.root,
-            )
-        ).first()
-    if same and known is not None:
-        _check_files(out, data)
-        return Exported(
-            out,
-            manifest.root,
-            digest,
-            manifest.total.documents,
-            len(manifest.shards),
-            existed=True,
-        )
-    raise ConflictError(
-        f"`{out}` exists and is not this snapshot", hint="choose another `--out`, or remove it"
-    )
-
-
-def _check_files(out: Path, envelope: bytes) -> None:
-    """Compare the shards of a snapshot that is there with its certificate.
-
-    Raises:
-        ConflictError: One is missing or was changed.
-    """
-    statement, _ = open_envelope(envelope, None)
-    for name, digest in Certificate.parse(statement).files.items():
-        try:
-            with (out / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            found = None
-        if found != digest:
-            problem = "was changed" if found else "is missing"
-            raise ConflictError(
-                f"`{out}` is this snapshot, but `{name}` {problem}",
-                hint="remove the folder, then export again, or choose another `--out`",
-            )

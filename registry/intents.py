@@ -23,8 +23,11 @@ from sqlalchemy.orm import Session
 from registry.blobs import Store, sync_folder
 from registry.db.models import Intent, IntentKind, IntentState, Location, Selection
 from registry.db.session import Database
-from registry.errors import ConflictError
+from registry.errors import ConflictError, RegistryError, UnavailableError
+from registry.places import Place, Remote, contents, parse, publishing
 
+SEAL: Final = "certificate.json"
+"""The file of a snapshot that is put under a prefix last."""
 LEASE: Final = dt.timedelta(hours=1)
 RENEW_AFTER: Final = dt.timedelta(minutes=2)
 RESUMABLE: Final = dt.timedelta(days=7)
@@ -143,9 +146,24 @@ def abandon(database: Database, store: Store, writer: Writer, *, resumable: bool
         elif _recorded(session, writer.uid):
             return False
     aside = resumable and store.set_aside(writer.uid)
-    _remove(store, writer.uid, writer.target)
-    finish(database, writer)
+    try:
+        _remove(store, writer.uid, writer.target)
+    except RegistryError:
+        # An object store does not answer: the next command removes what was sent there.
+        give_up(database, writer.uid)
+    else:
+        finish(database, writer)
     return aside
+
+
+def give_up(database: Database, uid: str) -> None:
+    """Leave an intent to whoever comes next, as if its writer were dead."""
+    with database.write() as session:
+        session.execute(
+            sa.update(Intent)
+            .where(Intent.uid == uid)
+            .values(owner={"host": None}, lease_until=Intent.opened_at)
+        )
 
 
 def _recorded(session: Session, uid: str) -> bool:
@@ -199,12 +217,14 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
             intent.owner = _this_process()
             intent.lease_until = now + LEASE
     if forward:
+        place = parse(target or "")
         try:
-            done = move_into_place(Path(target or ""), uid)
-        except ConflictError as error:
+            done = appear(store, place, uid)
+            there = done or contents.is_taken(place / SEAL)
+        except RegistryError as error:
             # Whoever wants that export must choose; everybody else's commands go on.
             return f"{error.message}; {error.hint}"
-        if not done and not Path(target or "").exists():
+        if not there:
             # Its disk may not be mounted here, or now.
             return f"an export to `{target}` waits to be finished, and its files are not to be seen"
         sentence = f"finished an export that was interrupted: `{target}`" if done else None
@@ -212,11 +232,52 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
         _remove(store, uid, target)
         sentence = "kept what an interrupted registration had read: the same command continues it"
     else:
-        _remove(store, uid, target)
+        try:
+            _remove(store, uid, target)
+        except RegistryError as error:
+            give_up(database, uid)
+            return f"what was sent to `{target}` waits to be removed: {error.message}"
         sentence = "removed the files of a command that was interrupted"
     with database.write() as session:
         session.execute(sa.delete(Intent).where(Intent.uid == uid))
     return sentence
+
+
+def is_target(database: Database, target: str) -> bool:
+    """Return whether there is an intent to export to a place."""
+    with database.read() as session:
+        found = sa.select(Intent.id).where(Intent.target == target)
+        return session.execute(found.limit(1)).first() is not None
+
+
+def staged(store: Store, target: Place, uid: str) -> Path:
+    """Return where an export is written before it appears: beside a folder, or in the storage."""
+    if isinstance(target, Remote):
+        return store.staging(uid) / "snapshot"
+    return hidden(target, uid)
+
+
+def appear(store: Store, target: Place, uid: str) -> bool:
+    """Let a finished export appear; return whether there was anything left to do.
+
+    Raises:
+        ConflictError: The target is taken, or the disk refused; the export waits where it is.
+        UnavailableError: The object store does not answer; likewise.
+    """
+    if not isinstance(target, Remote):
+        return move_into_place(target, uid)
+    folder = staged(store, target, uid)
+    if not (folder / SEAL).is_file():
+        store.end_staging(uid)
+        return False
+    try:
+        publishing.finish(folder, target, seal=SEAL)
+    except UnavailableError as error:
+        raise UnavailableError(
+            error.message, hint="the snapshot is recorded; the next command finishes it"
+        ) from error
+    store.end_staging(uid)
+    return True
 
 
 def hidden(target: Path, uid: str) -> Path:
@@ -251,9 +312,13 @@ def move_into_place(target: Path, uid: str) -> bool:
 
 
 def _remove(store: Store, uid: str, target: str | None) -> None:
+    place = None if target is None else parse(target)
+    if isinstance(place, Remote):
+        # First, because the files in the storage say which objects are ours.
+        publishing.withdraw(staged(store, place, uid), place, seal=SEAL)
     store.remove(uid)
-    if target is not None:
-        shutil.rmtree(hidden(Path(target), uid), ignore_errors=True)
+    if isinstance(place, Path):
+        shutil.rmtree(hidden(place, uid), ignore_errors=True)
 
 
 def _dead(intent: Intent, now: dt.datetime) -> bool:

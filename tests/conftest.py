@@ -17,6 +17,7 @@ from hypothesis import settings
 from tests.postgres import PostgresServer, postgres_server
 
 if TYPE_CHECKING:
+    import tests.objects
     import tests.world
 
 REPOSITORY: Final = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         The current folder, the same as `tmp_path`.
     """
     for name in list(os.environ):
-        if name.startswith(("FIRSTHAND_", "PG", "XDG_")):
+        if name.startswith(("FIRSTHAND_", "PG", "XDG_", "AWS_", "GOOGLE_", "AZURE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -191,6 +192,27 @@ def sqlite_world(migrated_file: Path, tmp_path: Path) -> Iterator[tests.world.Wo
     copy = shutil.copy(migrated_file, tmp_path / "registry.db")
     with World(f"sqlite:///{copy}", tmp_path / "world") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[tests.objects.ObjectStore]:
+    """An object store of this test process, empty at first; tests share it."""
+    from tests.objects import object_store
+
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(
+    object_store: tests.objects.ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tests.objects.Bucket]:
+    """An empty bucket, and the environment to reach it through a proxy that can fail."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", object_store.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    yield object_store.bucket()
+    object_store.fail()
 
 
 Golden = Callable[[str, bytes], None]

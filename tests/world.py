@@ -42,6 +42,7 @@ from registry.db import upgrade
 from registry.db.models import Claim, DatasetVersion, KeyRole, LineageEdge, SigningKey
 from registry.db.session import Database
 from registry.export import Exported
+from registry.places import Place, Remote
 from registry.query import catalogue
 from registry.query.plan import Plan
 from registry.query.standing import Standing, standing, standings
@@ -169,7 +170,7 @@ class World:
         name: str,
         texts: Sequence[Document] | None = None,
         *,
-        paths: Sequence[Path] | None = None,
+        paths: Sequence[Place | str] | None = None,
         file: str = "part-0.jsonl",
         folder: str | None = None,
         keep: bool = False,
@@ -188,11 +189,13 @@ class World:
             keep: Keep the texts in the vault.
             clock: Another clock than the world's.
             on_progress: As in `register.version`.
-            more: Fields of `ReadOptions` (without a need for tuples) and of `Declaration`.
+            more: `reread`, `jobs`, `dry_run`; fields of `ReadOptions` (without a need for tuples)
+                and of `Declaration`.
         """
         if paths is None:
             place = self.folder / (folder or f"files/{name.replace('/', '-')}") / file
             paths = [write_documents(place, texts or [])]
+        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run") if k in more}
         reading = {k: more.pop(k) for k in list(more) if k in ReadOptions.__dataclass_fields__}
         # `origin_map={"0": Origin.HUMAN}` reads better than pairs in a tuple.
         reading = {
@@ -213,6 +216,7 @@ class World:
             clock=clock or self.clock,
             keep=keep,
             on_progress=on_progress,
+            **asked,
         )
 
     def claim(
@@ -265,14 +269,14 @@ class World:
             return assemble.plan(session, self.store, asked)
 
     def export(
-        self, plan: Plan | Mapping[str, Any], out: str | Path = "snap", *, threads: int = 1
+        self, plan: Plan | Mapping[str, Any], out: str | Place = "snap", *, threads: int = 1
     ) -> Exported:
-        """Export a plan or a recipe into a folder, by default below the world's."""
+        """Export a plan or a recipe to a place, by default a folder below the world's."""
         return export.snapshot(
             self.database,
             self.store,
             plan if isinstance(plan, Plan) else self.plan(plan),
-            self.folder / out,
+            out if isinstance(out, Remote) else self.folder / out,
             signer=self.signer,
             issuer=self.issuer,
             clock=self.clock,

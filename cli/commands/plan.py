@@ -44,6 +44,8 @@ TOKENIZER = click.option(
 def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as_json: bool) -> int:
     """Show what a recipe would draw, or what it lacks. Nothing is written.
 
+    RECIPE is a YAML or JSON file, such as `sources: [essays]`; docs/recipes.md explains it.
+
     Exit codes: 0 the recipe can be kept, 3 it cannot.
     """
     from cli.context import opened
@@ -189,7 +191,12 @@ def _explained(made: Plan) -> list[str]:
 
 @click.command()
 @click.argument("recipe", metavar="RECIPE")
-@click.option("--out", metavar="DIR", required=True, help="The folder to make.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    required=True,
+    help="The folder to make, or the prefix to fill, such as `s3://bucket/snapshot`.",
+)
 @TOKENIZER
 @click.option(
     "--threads",
@@ -213,15 +220,17 @@ def export(
 ) -> None:
     """Write what a recipe draws as Parquet files with a certificate.
 
+    RECIPE is a YAML or JSON file; `firsthand plan RECIPE` shows first what it would draw.
+
     Every text is fetched again and checked against what was registered. Exit code 3: the recipe
     cannot be kept.
     """
-    from pathlib import Path
-
     from cli.context import clock, opened, tidy
     from registry import export as verb
     from registry import home as homes
+    from registry.places import Remote, parse
 
+    target = parse(out)
     asked = read_recipe(recipe)
     with opened(home) as registry:
         tidy(registry)
@@ -231,7 +240,7 @@ def export(
             registry.database,
             registry.store,
             made,
-            Path(out),
+            target,
             signer=signer,
             issuer=homes.issuer(registry.settings, signer),
             clock=clock,
@@ -242,7 +251,7 @@ def export(
     if as_json:
         emit(
             {
-                "path": str(done.path),
+                "path": str(done.place),
                 "snapshot_root": done.snapshot_root,
                 "certificate": done.certificate,
                 "documents": done.documents,
@@ -253,15 +262,18 @@ def export(
             }
         )
         return
+    check = f"firsthand verify {_typed(out)} --key {_typed(str(key))}"
+    if isinstance(target, Remote):
+        check = f"download it, then firsthand verify DIR --key {_typed(str(key))}"
     fraction = made.human
     verb_word = "was there already" if done.existed else "exported"
-    say(f"{clean(str(done.path))}   {verb_word}")
+    say(f"{clean(str(done.place))}   {verb_word}")
     lines = [
         ("Documents", f"{count(done.documents)} in {plural(done.files, 'file')} · "
                       f"{size(made.bytes)}"),
         ("Declared", f"{share(fraction.numerator, fraction.denominator)} human of {fraction.of}"),
         ("Snapshot root", done.snapshot_root),
-        ("Next", f"firsthand verify {_typed(out)} --key {_typed(str(key))}"),
+        ("Next", check),
     ]  # fmt: skip
     for line in block(lines):
         say(line)

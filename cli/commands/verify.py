@@ -59,8 +59,14 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
     from pathlib import Path
 
     from registry import verify as verifier
+    from registry.errors import InvalidInputError
 
     place = Path(path)
+    if "://" in path and not place.exists():
+        raise InvalidInputError(
+            f"`{clean(path)}` is not on this machine, and verifying uses no network",
+            hint="download all that is under it into a folder, and verify that",
+        )
     if level == "files" and not place.is_dir() and place.exists():
         raise click.UsageError("`--level files` needs a folder; one shard is read by its content")
     key = _read_key(key_file, beside=place)
@@ -94,7 +100,9 @@ def _read_key(name: str | None, *, beside: Path) -> PublicKey | None:
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no key file `{name}`", hint=hint) from error
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"the key file `{name}` cannot be read: {error}") from error
+        raise InvalidInputError(
+            f"the key file `{name}` cannot be read: {error}", hint=hint
+        ) from error
     return PublicKey.parse(pem, name=name)
 
 

@@ -52,16 +52,7 @@ def records(
             type that is not accepted.
     """
     check_options(file, options)
-    with (
-        reading(file, "Parquet"),
-        file.at_random() as opened,
-        pq.ParquetFile(
-            opened,
-            buffer_size=_READ_BUFFER,
-            pre_buffer=False,
-            page_checksum_verification=True,
-        ) as parquet,
-    ):
+    with opened_file(file) as parquet:
         arrow = parquet.schema_arrow
         texts = chosen_texts(options) or default_text(file, options, *first_level(arrow))
         fields = needed_fields(texts, options)
@@ -102,6 +93,22 @@ def _rows(parquet: pq.ParquetFile, groups: range) -> int:
 
 
 @contextmanager
+def opened_file(file: Source) -> Iterator[pq.ParquetFile]:
+    """Open a file, and turn what goes wrong while it is read into our error."""
+    with (
+        reading(file, "Parquet"),
+        file.at_random() as opened,
+        pq.ParquetFile(
+            opened,
+            buffer_size=_READ_BUFFER,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        ) as parquet,
+    ):
+        yield parquet
+
+
+@contextmanager
 def reading(file: Source, what: str) -> Iterator[None]:
     """Turn what pyarrow raises while it reads a file into our error; `what` is the format."""
     try:
@@ -110,7 +117,10 @@ def reading(file: Source, what: str) -> Iterator[None]:
         if isinstance(error, PermissionError | FileNotFoundError):
             reason, hint = str(error.strerror), "check the path and its permissions"
         else:
-            reason, hint = str(error).partition("\n")[0], "it is damaged: fetch it again"
+            reason, hint = (
+                str(error).partition("\n")[0].rstrip("."),
+                "it is damaged: fetch it again",
+            )
         raise InvalidInputError(
             f"`{file}` cannot be read as {what}: {reason}", hint=hint
         ) from error

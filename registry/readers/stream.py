@@ -11,7 +11,7 @@ from registry.core.source import Format, OnBadInput, ReadOptions
 from registry.errors import InvalidInputError
 from registry.readers import arrow, csv, json, jsonl, parquet, text, warc
 from registry.readers.archives import members
-from registry.readers.batches import bounded
+from registry.readers.batches import MAX_BYTES, MAX_ROWS, bounded
 from registry.readers.fields import DocumentMaker
 from registry.readers.files import Skip, Source, SourceFile
 from registry.readers.records import OnBad, Records
@@ -70,9 +70,18 @@ def _batches(
     groups: range | None,
 ) -> Iterator[pa.RecordBatch]:
     maker = DocumentMaker(options)
+    gathered = _Gathered(maker)
+    whole = not (options.lines or options.paragraphs)
     for index, file in enumerate(files, first):
         count = 0
-        for source in _sources(file, options, on_skip):
+        for source in sources(file, options, on_skip):
+            if whole and source.format is Format.TEXT:
+                content = text.content(source, options, _on_bad(file, options, on_skip))
+                if content is not None:
+                    yield from gathered.add(content, index, count)
+                    count += 1
+                continue
+            yield from gathered.taken()
             before = count
             for records in _records(source, options, file, on_skip, groups):
                 count = before + records.first + len(records)
@@ -80,9 +89,60 @@ def _batches(
         file.check_unchanged()
         if on_file is not None:
             on_file(file)
+    yield from gathered.taken()
 
 
-def _sources(
+class _Gathered:
+    """Collects the contents of text files, so that thousands of small ones make one batch."""
+
+    def __init__(self, maker: DocumentMaker) -> None:
+        self._maker = maker
+        self._texts: list[str] = []
+        self._files: list[int] = []
+        self._records: list[int] = []
+        self._size = 0
+
+    def add(self, content: str, file: int, record: int) -> Iterator[pa.RecordBatch]:
+        """Take a document, and give all of them when they fill a batch."""
+        self._texts.append(content)
+        self._files.append(file)
+        self._records.append(record)
+        self._size += len(content)
+        if self._size >= MAX_BYTES or len(self._texts) == MAX_ROWS:
+            yield from self.taken()
+
+    def taken(self) -> Iterator[pa.RecordBatch]:
+        """Give the documents there are, and start anew."""
+        if self._texts:
+            yield self._maker.whole_files(self._texts, self._files, self._records)
+            self._texts, self._files, self._records, self._size = [], [], [], 0
+
+
+def records_of(
+    file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
+) -> Iterator[tuple[int, Records]]:
+    """Read the records of a file, before they become documents.
+
+    Args:
+        file: What `discover` found.
+        options: Which fields are needed, and how files are read.
+        on_skip: As in `documents`.
+
+    Yields:
+        How many records the file has before those of this member, and some records of it.
+
+    Raises:
+        InvalidInputError: The file cannot be read under the options.
+    """
+    count = 0
+    for source in sources(file, options, on_skip):
+        before = count
+        for records in _records(source, options, file, on_skip, None):
+            count = before + records.first + len(records)
+            yield before, records
+
+
+def sources(
     file: SourceFile, options: ReadOptions, on_skip: Callable[[Skip], None]
 ) -> Iterator[Source]:
     """Give what is to be read of a file: itself, or its members one by one."""

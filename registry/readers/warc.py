@@ -77,7 +77,7 @@ def records(
             raise missing_field(file, field.path, FIELDS)
     columns = Columns(file, fields)
     first = 0
-    for block, positions in _blocks(file, options, bad, on_skip):
+    for block, positions in blocks(file, options, bad, on_skip):
         where = partial(_place, file, positions)
         yield Records(file, first, texts, columns.take(block, where), None, positions)
         first += len(block)
@@ -87,7 +87,7 @@ def _place(file: Source, positions: list[int], index: int) -> str:
     return place(file, positions[index])
 
 
-def _blocks(
+def blocks(
     file: Source, options: ReadOptions, bad: OnBad, on_skip: Callable[[str], None]
 ) -> Iterator[tuple[list[Record], list[int]]]:
     """Give the records that are text, with the position of each among all records of the file."""

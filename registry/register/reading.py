@@ -19,7 +19,7 @@ from registry.core.digest import digest_of
 from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, Location
 from registry.db.session import Database
-from registry.errors import UnavailableError
+from registry.errors import InvalidInputError, UnavailableError
 from registry.intake import earlier, journal, run
 from registry.intake.earlier import Earlier
 from registry.intake.part import Asked as HowAsked
@@ -79,7 +79,7 @@ def read(
     """Read every document once: hash, count, and write the document table.
 
     Raises:
-        InvalidInputError: A file cannot be read under the options.
+        InvalidInputError: A file cannot be read under the options, or there is no document.
         UnavailableError: The storage cannot be written.
     """
     staging = store.staging(writer.uid)
@@ -103,12 +103,25 @@ def read(
         left = store.resume(writer.uid, asked.key)
         found = {} if asked.reread else journal.take(left, units, how)
         work = run.Work(units, taken, found, how, staging / NOTES, asked.jobs)
-        return run.read(work, watch)
+        draft = run.read(work, watch)
     except OSError as error:
         raise UnavailableError(
             f"the storage `{store.root}` cannot be written: {error.strerror or error}",
             hint="make room on the disk; nothing was recorded",
         ) from error
+    if not draft.gathered.totals.documents:
+        raise _nothing(asked, draft)
+    return draft
+
+
+def _nothing(asked: Asked, draft: Draft) -> InvalidInputError:
+    """Return the error for files without any document: most often, the wrong files were named."""
+    files = asked.found.files
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    hint = "check that these are the right files, and that they were written to their end"
+    if draft.gathered.passed.bad:
+        hint = "all of it was left out as not valid; `--on-bad-input fail` shows why"
+    return InvalidInputError(f"there is no document in `{files[0]}`{more}", hint=hint)
 
 
 def _tables(session: Session, store: Store, asked: Asked) -> list[Earlier]:
