@@ -41,4 +41,4 @@ def test_an_archive_without_text_records_nothing(cli: Cli, tmp_path: Path) -> No
     ran = cli("register", "a.warc.gz", "--name", "crawl")
     assert ran.code == 1
     assert "has no record that is text, only 1 record of text/html" in ran.err
-    assert cli("dataset", "list", "--json").json["items" if False else "datasets"] == []
+    assert cli("dataset", "list", "--json").json["datasets"] == []
