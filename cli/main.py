@@ -88,9 +88,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 GROUPS: Final[dict[str, str]] = {
-    "dataset": "What is registered.",
-    "lineage": "How versions came from others.",
-    "db": "The registry's database.",
+    "dataset": "List what is registered.",
+    "lineage": "Say how versions came from others.",
+    "db": "Upgrade the registry's database, or check it.",
 }
 
 EXIT_CODES: Final[dict[type[RegistryError], int]] = {
@@ -213,6 +213,12 @@ def firsthand(ctx: click.Context, home: str | None) -> None:
 
     Register datasets with what made their texts, assemble training sets with a declared human
     share, export them with a certificate, and verify such a certificate offline.
+
+    Begin with `firsthand inspect PATH`, which needs nothing, or with `firsthand init` and
+    `firsthand register PATH --name NAME`. Datasets are named `name` or `team/name`, and their
+    versions `name@3`; without a number the latest is meant.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 checked, and the answer is no.
     """
     ctx.obj = home
 

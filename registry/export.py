@@ -156,7 +156,11 @@ def snapshot(
     except BaseException:
         intents.abandon(database, store, writer)
         raise
-    intents.appear(store, out, writer.uid)
+    try:
+        intents.appear(store, out, writer.uid)
+    except BaseException:
+        intents.give_up(database, writer.uid)
+        raise
     intents.finish(database, writer)
     return Exported(out, manifest.root, sha256_hex(data), total, files_made)
 

@@ -150,18 +150,18 @@ def abandon(database: Database, store: Store, writer: Writer, *, resumable: bool
         _remove(store, writer.uid, writer.target)
     except RegistryError:
         # An object store does not answer: the next command removes what was sent there.
-        _give_up(database, writer)
+        give_up(database, writer.uid)
     else:
         finish(database, writer)
     return aside
 
 
-def _give_up(database: Database, writer: Writer) -> None:
+def give_up(database: Database, uid: str) -> None:
     """Leave an intent to whoever comes next, as if its writer were dead."""
     with database.write() as session:
         session.execute(
             sa.update(Intent)
-            .where(Intent.uid == writer.uid)
+            .where(Intent.uid == uid)
             .values(owner={"host": None}, lease_until=Intent.opened_at)
         )
 
@@ -235,6 +235,7 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
         try:
             _remove(store, uid, target)
         except RegistryError as error:
+            give_up(database, uid)
             return f"what was sent to `{target}` waits to be removed: {error.message}"
         sentence = "removed the files of a command that was interrupted"
     with database.write() as session:

@@ -1,8 +1,8 @@
 """An object store on loopback, and a proxy before it that fails as networks do.
 
-The store is moto's, which keeps what S3 keeps; the proxy is ours. It forwards each request, or fails it in
-one of `FAULTS`, chosen by a seed and the number of the request. One pair serves a test process; every
-test gets a bucket of its own.
+The store is moto's, which keeps what S3 keeps; the proxy is ours. It forwards each request, or
+fails it in one of `FAULTS`, chosen by a seed and the number of the request. One pair serves a test
+process; every test gets a bucket of its own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Faults:
         rate: The share of requests that fail.
         seed: Decides which ones, and how.
         kinds: The faults to choose from.
+        methods: The requests that can fail.
         watch: Called with method and path of each request, before anything else.
         happened: The faults so far, with the requests they met.
     """
@@ -43,6 +44,7 @@ class Faults:
     rate: float = 0.0
     seed: int = 0
     kinds: tuple[str, ...] = FAULTS
+    methods: tuple[str, ...] = ("DELETE", "GET", "HEAD", "POST", "PUT")
     watch: Callable[[str, str], None] | None = None
     happened: list[tuple[str, str, str]] = field(default_factory=list)
     _number: int = 0
@@ -53,7 +55,7 @@ class Faults:
         with self._lock:
             self._number += 1
             chance = random.Random(f"{self.seed}/{self._number}")
-            if chance.random() >= self.rate:
+            if chance.random() >= self.rate or method not in self.methods:
                 return None
             kind = chance.choice(self.kinds)
             self.happened.append((kind, method, path))
@@ -214,11 +216,11 @@ class Bucket:
         """Remove an object."""
         self._system.delete_file(f"{self.name}/{key}")
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def names(self, prefix: str = "") -> list[str]:
         """Return the names of the objects, sorted."""
         found = self._system.get_file_info(fs.FileSelector(self.name, recursive=True))
-        keys = [info.path[len(self.name) + 1 :] for info in found if info.is_file]
-        return sorted(key for key in keys if key.startswith(prefix))
+        names = [info.path[len(self.name) + 1 :] for info in found if info.is_file]
+        return sorted(name for name in names if name.startswith(prefix))
 
 
 @contextmanager

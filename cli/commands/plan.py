@@ -44,6 +44,8 @@ TOKENIZER = click.option(
 def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as_json: bool) -> int:
     """Show what a recipe would draw, or what it lacks. Nothing is written.
 
+    RECIPE is a YAML or JSON file, such as `sources: [essays]`; docs/recipes.md explains it.
+
     Exit codes: 0 the recipe can be kept, 3 it cannot.
     """
     from cli.context import opened
@@ -217,6 +219,8 @@ def export(
     as_json: bool,
 ) -> None:
     """Write what a recipe draws as Parquet files with a certificate.
+
+    RECIPE is a YAML or JSON file; `firsthand plan RECIPE` shows first what it would draw.
 
     Every text is fetched again and checked against what was registered. Exit code 3: the recipe
     cannot be kept.

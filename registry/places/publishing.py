@@ -17,7 +17,7 @@ from registry.places import contents, stores
 from registry.places.naming import Remote
 
 _CHUNK: Final = 4 << 20
-_TRIES: Final = 3
+_TRIES: Final = 2
 """How often an object is sent that did not arrive as it should; each request is repeated, too."""
 
 

@@ -24,7 +24,7 @@ from registry.errors import InvalidInputError, RegistryError, UnavailableError
 from registry.places.naming import Remote, checked, shown
 from registry.settings import s3_anonymous
 
-ATTEMPTS: Final = 6
+ATTEMPTS: Final = 4
 """How often a request is sent before it counts as failed; pyarrow waits longer each time."""
 _CONNECT_SECONDS: Final = 10
 _REQUEST_SECONDS: Final = 60
@@ -96,6 +96,7 @@ def _s3(bucket: str, endpoint: str | None, region: str | None, anonymous: bool) 
     return fs.S3FileSystem(
         anonymous=anonymous,
         region=region,
+        allow_delayed_open=True,  # small objects take one request instead of three
         background_writes=False,  # which would hold all of a file in memory
         scheme=scheme,
         endpoint_override=address or None,

@@ -21,7 +21,7 @@ from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, Location
 from registry.db.session import Database
 from registry.documents import Hashes, as_hashes, hash_texts, read_texts
-from registry.errors import ConflictError, RegistryError
+from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
@@ -35,12 +35,16 @@ class SourceFailedError(ConflictError):
         message: Which file or record, and what is wrong with it.
         version: The version that was read.
         uid: The place's uid.
+        hint: What to do, if nothing is lost.
     """
 
-    def __init__(self, message: str, version: DatasetVersion, uid: str) -> None:
+    def __init__(
+        self, message: str, version: DatasetVersion, uid: str, *, hint: str | None = None
+    ) -> None:
         super().__init__(
             message,
-            hint="restore the files, or register them again from where they are now; "
+            hint=hint
+            or "restore the files, or register them again from where they are now; "
             "`--keep` would have kept the texts",
         )
         self.version = version
@@ -124,7 +128,10 @@ class TextSource:
             raise
         except RegistryError as error:
             raise SourceFailedError(
-                f"{error.message}, needed for `{item.ref.short}`", stand.version, place.uid
+                f"{error.message}, needed for `{item.ref.short}`",
+                stand.version,
+                place.uid,
+                hint=error.hint if isinstance(error, UnavailableError) else None,
             ) from error
 
     def _batches(self, place: Location) -> Iterator[pa.RecordBatch]:

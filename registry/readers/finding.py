@@ -77,7 +77,7 @@ def discover(
         if place.name == CARD_NAME and len(named) > 1 and not every:
             search.skipped.add(place)
         elif isinstance(place, Remote):
-            remote.named(place)
+            remote.named(place, known=every)
         else:
             local.named(place)
     files: dict[str, SourceFile] = {}
@@ -243,10 +243,14 @@ class _RemoteSearch:
         self.found: dict[Remote, RemoteFile] = {}
         self.skipped: set[Place] = set()
 
-    def named(self, place: Remote) -> None:
-        """Take a place that somebody named: an object, or what the names of others begin with."""
-        info = stores.look(place) if place.key else None
-        if info is not None:
+    def named(self, place: Remote, *, known: bool) -> None:
+        """Take a place that somebody named: an object, or what the names of others begin with.
+
+        Args:
+            place: The place.
+            known: It is an object, so the store need not be asked now; `looked_at` asks for all.
+        """
+        if known or (place.key and stores.look(place) is not None):
             self.found[place] = self._file(place)
             return
         inside = stores.below(place)

@@ -44,8 +44,7 @@ class RemoteFile(SourceFile):
         info = stores.look(self.remote)
         if info is None:
             raise InvalidInputError(
-                f"`{self.remote}` was removed after it was listed",
-                hint="wait until nothing writes there any more, then start again",
+                f"`{self.remote}` does not exist any more", hint="check what is in the bucket"
             )
         return dataclasses.replace(self, size=info.size, mtime_ns=info.mtime_ns, etag=info.etag)
 

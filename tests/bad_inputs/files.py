@@ -15,7 +15,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bad_inputs.case import Case, both, lines, nothing, put, tar_of
+from tests.bad_inputs.case import Case, Make, both, lines, nothing, put, tar_of
 
 LINES: Final = b"".join(b'{"text": "line %d of a file, written slowly"}\n' % n for n in range(999))
 REGISTER: Final = "register data --name x"
@@ -54,7 +54,7 @@ def arrow() -> bytes:
     return buffer.getvalue()
 
 
-def link(name: str, target: str) -> object:
+def link(name: str, target: str) -> Make:
     """Make a symbolic link."""
 
     def make(folder: Path) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bad_inputs.case import Case, Fine, lines, put, tar_of
+from tests.bad_inputs.case import Case, Fine, Make, lines, put, tar_of
 
 REGISTER: Final = "register data.jsonl --name x"
 CSV: Final = "register data.csv --name x"
@@ -21,7 +21,7 @@ GOOD: Final = b'{"text": "a"}\n'
 SAID: Final = "--origin-field by"
 
 
-def second(line: str | bytes) -> object:
+def second(line: str | bytes) -> Make:
     """Put a line between two good ones."""
     return put(
         "data.jsonl", GOOD + (line.encode() if isinstance(line, str) else line) + b"\n" + GOOD
