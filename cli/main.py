@@ -34,6 +34,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.init:init",
         "Make a registry here: a folder with a database, storage and a signing key.",
     ),
+    "inspect": (
+        "cli.commands.inspect:inspect",
+        "Look at files before registering them: shape, texts, counts, problems, what to run next.",
+    ),
     "register": (
         "cli.commands.register:register",
         "Record a dataset version: what is in some files, and what is claimed about it.",
@@ -84,9 +88,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 GROUPS: Final[dict[str, str]] = {
-    "dataset": "What is registered.",
-    "lineage": "How versions came from others.",
-    "db": "The registry's database.",
+    "dataset": "List what is registered.",
+    "lineage": "Say how versions came from others.",
+    "db": "Upgrade the registry's database, or check it.",
 }
 
 EXIT_CODES: Final[dict[type[RegistryError], int]] = {
@@ -209,6 +213,12 @@ def firsthand(ctx: click.Context, home: str | None) -> None:
 
     Register datasets with what made their texts, assemble training sets with a declared human
     share, export them with a certificate, and verify such a certificate offline.
+
+    Begin with `firsthand inspect PATH`, which needs nothing, or with `firsthand init` and
+    `firsthand register PATH --name NAME`. Datasets are named `name` or `team/name`, and their
+    versions `name@3`; without a number the latest is meant.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 checked, and the answer is no.
     """
     ctx.obj = home
 
@@ -295,7 +305,12 @@ def _as_ours(error: OSError) -> RegistryError:
     """Return an error of the machine, which no verb expected, in our own words."""
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
     where = f" (`{error.filename}`)" if error.filename else ""
-    return UnavailableError(f"{reason}{where}", hint="repair that, then run the command again")
+    remedy = "make sure that you may read and write there"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "make room"
+    elif error.errno not in _REASONS:
+        remedy = "repair that"
+    return UnavailableError(f"{reason}{where}", hint=f"{remedy}, then run the command again")
 
 
 def _unexpected(error: Exception, *, as_json: bool) -> int:

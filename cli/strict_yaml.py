@@ -7,12 +7,14 @@ an error with its line, and anchors, which could blow up a small file, are not f
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from registry.errors import InvalidInputError
+from registry.errors import InvalidInputError, NotFoundError
 
+LARGEST: Final = 1 << 20
 _TAG: Final = "tag:yaml.org,2002:"
 _TEXTS: Final = {
     _TAG + kind for kind in ("str", "int", "float", "bool", "timestamp", "merge", "value")
@@ -51,6 +53,33 @@ def load(data: bytes, *, name: str) -> Any:
             f"`{name}`{line} cannot be read as YAML: {problem}",
             hint="check indentation and quotes, and write each key once",
         ) from error
+
+
+def read(name: str, *, what: str, page: str) -> Any:
+    """Return the document in a file of at most 1 MiB.
+
+    Args:
+        name: The file.
+        what: What it should hold, such as `recipe`.
+        page: The page with examples.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InvalidInputError: It cannot be read, is larger, or is not YAML.
+    """
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no {what} `{name}`", hint=f"{page} has examples") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidInputError(
+            f"`{name}` cannot be read: {reason}", hint=f"name the file that holds the {what}"
+        ) from error
+    if len(data) > LARGEST:
+        raise InvalidInputError(f"`{name}` is larger than 1 MiB", hint=f"is it really a {what}?")
+    return load(data, name=name)
 
 
 def _value(node: Any) -> Any:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from registry import ledger
 from registry.blobs import Store
 from registry.core.certificate import HumanFraction
-from registry.core.claim import Amounts, Mask
+from registry.core.claim import Mask, Numbers
+from registry.core.contents import BLOCK, ContentIndex, Contents, Hashes, equals
 from registry.core.dataset import DatasetRef, Origin
 from registry.core.draw import Candidates, Drawn, best_share, draw, total
 from registry.core.evidence import instant_range
@@ -27,7 +27,7 @@ from registry.db.models import DatasetVersion
 from registry.errors import InvalidInputError
 from registry.query import catalogue
 from registry.query.plan import DUPLICATE, LeftOut, Plan, PlannedInput, Rows, Shortfall
-from registry.query.standing import Standing, member, not_human, standing
+from registry.query.standing import Standing, standings
 from registry.query.tokens import TokenCounter
 
 
@@ -51,10 +51,9 @@ def plan(
         ConflictError: A document table is missing or was changed.
     """
     _check_units(recipe, tokens)
-    against = not_human(session, store)
     versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
     _check_once(versions)
-    stands = [standing(session, store, version, against) for version in versions]
+    stands = standings(session, store, versions)
     if tokens is not None:
         stands = [replace(stand, tokens=tokens(stand)) for stand in stands]
     masks, reasons = _candidates(recipe, stands)
@@ -106,8 +105,8 @@ def _check_once(versions: Sequence[DatasetVersion]) -> None:
 
 def _candidates(recipe: Recipe, stands: list[Standing]) -> tuple[list[Mask], list[list[LeftOut]]]:
     """Return which documents of each source may be drawn, and why the others may not."""
-    masks, reasons = [], []
-    seen: list[npt.NDArray[np.bytes_]] = []
+    masks: list[Mask] = []
+    reasons = []
     for source, stand in zip(recipe.sources, stands, strict=True):
         mask = np.ones(len(stand.hashes), np.bool_)
         out: list[LeftOut] = []
@@ -115,11 +114,9 @@ def _candidates(recipe: Recipe, stands: list[Standing]) -> tuple[list[Mask], lis
             for reason, passing in _filters(filters, stand):
                 _leave_out(out, reason, mask & ~passing, stand)
                 mask &= passing
-        first = _first_of_equals(stand.hashes, mask, seen)
+        first = _first_of_equals(stand.hashes, mask, stands[: len(masks)], masks)
         _leave_out(out, DUPLICATE, mask & ~first, stand)
-        mask &= first
-        seen.append(np.sort(stand.hashes[mask]))
-        masks.append(mask)
+        masks.append(first)
         reasons.append(out)
     return masks, reasons
 
@@ -160,48 +157,55 @@ def _or(names: Sequence[str]) -> str:
 
 
 def _first_of_equals(
-    hashes: npt.NDArray[np.bytes_], mask: Mask, seen: list[npt.NDArray[np.bytes_]]
+    hashes: Hashes, mask: Mask, earlier: Sequence[Standing], drawn: Sequence[Mask]
 ) -> Mask:
     """Return the first candidate row of each text that no earlier source offers."""
-    first = np.zeros(len(hashes), np.bool_)
-    rows = np.flatnonzero(mask)
-    _, at = np.unique(hashes[rows], return_index=True)
-    first[rows[at]] = True
-    for earlier in seen:
-        first &= ~member(hashes, earlier)
+    first = equals(hashes).first(mask)
+    if earlier:
+        index = ContentIndex([hashes], [first])
+        for stand, offered in zip(earlier, drawn, strict=True):
+            for begin in range(0, len(offered), BLOCK):
+                block = slice(begin, begin + BLOCK)
+                for _, rows in index.find(stand.hashes[block][offered[block]]):
+                    first[rows] = False
     return first
 
 
 def _pool(recipe: Recipe, stands: list[Standing], masks: list[Mask]) -> Candidates:
-    def joined(parts: list[Amounts]) -> Amounts:
+    def joined(parts: list[Numbers]) -> Numbers:
+        if len(parts) == 1 and masks[0].all():
+            return parts[0]
         return np.concatenate([part[mask] for part, mask in zip(parts, masks, strict=True)])
 
     of = recipe.human.of if recipe.human else Unit.BYTES
     count = recipe.human.count if recipe.human else [Origin.HUMAN]
+    sizes = joined([_units(stand, recipe.size.unit) for stand in stands])
     return Candidates(
-        hashes=np.concatenate([s.hashes[m] for s, m in zip(stands, masks, strict=True)]),
-        sizes=joined([_units(stand, recipe.size.unit) for stand in stands]),
-        weights=joined([_units(stand, of) for stand in stands]),
+        hashes=Contents([stand.hashes for stand in stands], masks),
+        sizes=sizes,
+        weights=sizes if of is recipe.size.unit else joined([_units(s, of) for s in stands]),
         human=joined([_counted(stand, of, count) for stand in stands]),
     )
 
 
-def _units(stand: Standing, unit: Unit) -> Amounts:
+def _units(stand: Standing, unit: Unit) -> Numbers:
     if unit is Unit.TOKENS and stand.tokens is not None:
         return stand.tokens
     if unit is Unit.WORDS:
         return stand.words
-    return np.ones_like(stand.bytes) if unit is Unit.DOCUMENTS else stand.bytes
+    return np.ones(len(stand.hashes), np.int8) if unit is Unit.DOCUMENTS else stand.bytes
 
 
-def _counted(stand: Standing, of: Unit, count: Sequence[Origin]) -> Amounts:
+def _counted(stand: Standing, of: Unit, count: Sequence[Origin]) -> Numbers:
     """Return how much of each document counts as human."""
     whole = np.isin(stand.view.ranks, [origin.caution for origin in count])
-    counted = np.where(whole, _units(stand, of), 0)
+    units = _units(stand, of)
+    counted = np.where(whole, units, units.dtype.type(0))
     if of is Unit.BYTES:
+        # The human part of a document is never more than the document, so it fits.
         mixed = stand.view.ranks == Origin.MIXED.caution
-        counted = np.where(mixed, stand.view.human_bytes, counted)
-    return counted.astype(np.int64)
+        counted[mixed] = stand.view.human_bytes[mixed]
+    return counted
 
 
 def _split(chosen: Mask, masks: list[Mask]) -> list[Rows]:

@@ -3,6 +3,7 @@
 Layout under the storage folder::
 
     staging/<uid>/             being written; belongs to the intent with that uid
+    unfinished/<key>.<uid>/    what an interrupted registration had read; the next one takes it
     documents/<uid>/           the document table of a location
     vault/<uid>/               the texts of a location, in the same rows
     selections/<digest>        sorted content hashes, 32 bytes each
@@ -25,6 +26,9 @@ from registry.errors import ConflictError, UnavailableError
 _UID = re.compile(r"[0-9a-f]{32}")
 DOCUMENTS: Final = "documents"
 VAULT: Final = "vault"
+NOTES: Final = "notes"
+UNFINISHED: Final = "unfinished"
+_KEY: Final = "key"
 
 
 class Store:
@@ -66,6 +70,44 @@ class Store:
                 f"`{target}` cannot be written: {error.strerror}",
                 hint="check the disk; nothing was recorded",
             ) from error
+
+    def name_work(self, uid: str, key: str) -> None:
+        """Say what a writer is at, so that its work can be continued when it is interrupted."""
+        write_file(self.root / "staging" / _checked(uid) / _KEY, _checked_key(key).encode("ascii"))
+
+    def set_aside(self, uid: str) -> bool:
+        """Let what a writer had finished wait for `resume`; return whether there was any."""
+        staging = self.root / "staging" / _checked(uid)
+        try:
+            key = _checked_key((staging / _KEY).read_text("ascii"))
+            if not (staging / DOCUMENTS).is_dir() or not any((staging / NOTES).iterdir()):
+                return False
+            make_folder(self.root / UNFINISHED)
+            staging.rename(self.root / UNFINISHED / f"{key}.{uid}")
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def resume(self, uid: str, key: str) -> list[Path]:
+        """Move what interrupted writers had finished of the same work into a writer's folder."""
+        taken = []
+        for folder in sorted((self.root / UNFINISHED).glob(f"{_checked_key(key)}.*")):
+            own = self.staging(uid) / folder.name
+            # Another writer of the same work may have been faster.
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(own)
+                taken.append(own)
+        return taken
+
+    def drop_unfinished(self, *, before: float) -> int:
+        """Remove work that was set aside before a time, in seconds since 1970; return how much."""
+        dropped = 0
+        folder = self.root / UNFINISHED
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.stat().st_mtime < before:
+                shutil.rmtree(path, ignore_errors=True)
+                dropped += 1
+        return dropped
 
     def remove(self, uid: str) -> None:
         """Remove everything that belongs to a uid; what is not there is no error."""
@@ -119,6 +161,12 @@ def _checked(uid: str) -> str:
     if not _UID.fullmatch(uid):
         raise ValueError(f"{uid!r} is not a uid")
     return uid
+
+
+def _checked_key(key: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        raise ValueError(f"{key!r} is not a key")
+    return key
 
 
 def make_folder(folder: Path) -> None:

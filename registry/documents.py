@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,15 +21,15 @@ import pyarrow.parquet as pq
 from registry.core import words
 from registry.core.dataset import FIELD_ORIGINS, ORIGINS_BY_CAUTION, Origin
 from registry.core.digest import hash_slices
-from registry.core.merkle import HASH_SIZE, content_root
+from registry.core.merkle import HASH_SIZE
 from registry.errors import ConflictError
+from registry.sorted_hashes import HashSorter
 
 Hashes = npt.NDArray[np.bytes_]
 """Content hashes as a NumPy array of dtype `S32`, which compares like the bytes themselves."""
 
 HASH_TYPE: Final = pa.binary(HASH_SIZE)
 ROWS_PER_GROUP: Final = 1 << 16
-ROWS_PER_FILE: Final = 1 << 22
 _PLAIN: Final = ("text",)
 
 
@@ -90,22 +90,20 @@ def measure(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 class TableWriter:
-    """Writes Parquet files `part-00000.parquet …` of bounded size, batch by batch."""
+    """Writes one Parquet file of a table, batch by batch."""
 
-    def __init__(self, folder: Path, *, plain: Sequence[str] = ("content_hash",)) -> None:
-        """Write into an existing, empty folder.
+    def __init__(self, path: Path, *, plain: Sequence[str] = ("content_hash",)) -> None:
+        """Write a file that does not exist yet.
 
         Args:
-            folder: Where the files go.
+            path: The file.
             plain: Columns whose values hardly repeat: no dictionary, no statistics.
         """
-        self._folder = folder
+        self._path = path
         self._plain = set(plain)
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
         self._pending_bytes = 0
-        self._file_rows = 0
-        self._files = 0
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -117,17 +115,20 @@ class TableWriter:
             self._flush()
 
     def close(self, schema: pa.Schema) -> None:
-        """Write what is left; a table without rows is one file without rows."""
-        if self._pending or not self._files:
+        """Write what is left; a table without rows is a file without rows."""
+        if self._pending or self._writer is None:
             self._flush(schema)
-        self._end_file()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def discard(self) -> None:
-        """Let go of the open file; whoever owns the folder removes it."""
+        """Let go of the open file, if it is; whoever owns the folder removes it."""
         self._pending = []
         # Closing writes the footer: where the disk is full, that has been said already.
         with contextlib.suppress(OSError):
-            self._end_file()
+            if self._writer is not None:
+                self._writer.close()
         self._writer = None
 
     def _flush(self, schema: pa.Schema | None = None) -> None:
@@ -139,53 +140,71 @@ class TableWriter:
                 name: "none" if name == "content_hash" else "zstd" for name in table.schema.names
             }
             self._writer = pq.ParquetWriter(
-                self._folder / f"part-{self._files:05d}.parquet",
+                self._path,
                 table.schema,
                 compression=compression,
                 use_dictionary=names,
                 write_statistics=names,
                 write_page_checksum=True,
             )
-            self._files += 1
         self._writer.write_table(table.combine_chunks(), row_group_size=ROWS_PER_GROUP)
-        self._file_rows += table.num_rows
-        if self._file_rows >= ROWS_PER_FILE:
-            self._end_file()
 
-    def _end_file(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer, self._file_rows = None, 0
+
+def part_name(number: int) -> str:
+    """Return the name of a table's file; the names sort like the numbers."""
+    return f"part-{number:05d}.parquet"
 
 
 @dataclass(slots=True)
 class Totals:
-    """What a document table adds up to, gathered while it is written."""
+    """What the rows of a document table add up to."""
 
-    hashes: list[bytes] = field(default_factory=list)
     documents: int = 0
     empty: int = 0
     bytes: int = 0
     words: int = 0
-    order: Any = field(default_factory=hashlib.sha256)
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Count the rows of a batch."""
         sizes = rows.column("bytes").to_numpy()
-        raw = bytes(hashes_of(rows.column("content_hash")))
         self.documents += rows.num_rows
         self.empty += int(np.count_nonzero(sizes == 0))
         self.bytes += int(sizes.sum())
         self.words += int(rows.column("words").to_numpy().sum())
-        self.hashes.append(raw)
-        self.order.update(raw)
+
+    def merge(self, other: Totals) -> None:
+        """Count what another table adds up to."""
+        self.documents += other.documents
+        self.empty += other.empty
+        self.bytes += other.bytes
+        self.words += other.words
+
+
+class Contents:
+    """Gathers what makes a set of texts this one, from their content hashes in reading order."""
+
+    def __init__(self, scratch: Path | None = None) -> None:
+        """Start with no texts; `scratch` is a folder for hashes that do not fit into memory."""
+        self._sorter = HashSorter(scratch)
+        self._order = hashlib.sha256()
+
+    def add(self, hashes: Hashes) -> None:
+        """Append texts.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        self._sorter.add(hashes)
+        self._order.update(hashes.tobytes())
 
     def identity(self) -> Identity:
-        """Return the content's identity; the hashes are given up for it."""
-        ordered = np.sort(as_hashes(b"".join(self.hashes)))
-        self.hashes.clear()
-        different = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1 if len(ordered) else 0
-        return Identity(content_root(ordered.tobytes()).hex(), self.order.hexdigest(), different)
+        """Return the identity; the hashes are given up for it.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        root, distinct = self._sorter.finish()
+        return Identity(root.hex(), self._order.hexdigest(), distinct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +221,51 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file of a table."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_files(digests: Iterable[str]) -> str:
+    """Return the digest of a table, from those of its files in order."""
+    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
+
+
 def digest_table(folder: Path) -> str:
     """Return the SHA-256 over the digests of a table's files, in order."""
-    whole = hashlib.sha256()
-    for path in files_of(folder):
-        with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()
+    return digest_files(digest_file(path) for path in files_of(folder))
+
+
+def is_whole(folder: Path, digest: str) -> bool:
+    """Return whether a table is there, and is what the catalogue says its files hash to."""
+    try:
+        return bool(files_of(folder)) and digest_table(folder) == digest
+    except OSError:
+        return False
 
 
 def load(folder: Path, *, digest: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a document table, or those of its columns that it has.
+
+    Args:
+        folder: Where the table is.
+        digest: What the catalogue says its files hash to.
+        columns: Which columns; all of them by default.
+
+    Raises:
+        ConflictError: The table is missing, or is not what was registered.
+    """
+    batches = list(read(folder, digest=digest, columns=columns))
+    return pa.Table.from_batches(batches)
+
+
+def read(
+    folder: Path, *, digest: str, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Give a document table, or those of its columns that it has, in batches of bounded size.
+
+    A table without rows is one batch without rows.
 
     Args:
         folder: Where the table is.
@@ -229,16 +282,19 @@ def load(folder: Path, *, digest: str, columns: Sequence[str] | None = None) -> 
             f"the document table `{folder}` {problem}",
             hint="restore the storage folder from a backup, or register the dataset again",
         )
-    have = pq.read_schema(files[0]).names
-    wanted = have if columns is None else [name for name in columns if name in have]
     try:
-        tables = [pq.read_table(path, columns=wanted, partitioning=None) for path in files]
+        schema = pq.read_schema(files[0])
+        names = schema.names if columns is None else [n for n in columns if n in schema.names]
+        for path in files:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                if not file.metadata.num_rows:
+                    yield pa.RecordBatch.from_pylist([], pa.schema(schema.field(n) for n in names))
+                yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names)
     except (OSError, pa.ArrowException) as error:
         raise ConflictError(
             f"the document table `{folder}` cannot be read: {error}",
             hint="restore the storage folder from a backup",
         ) from error
-    return pa.concat_tables(tables)
 
 
 def read_texts(folder: Path) -> Iterator[pa.RecordBatch]:
@@ -253,14 +309,23 @@ def read_texts(folder: Path) -> Iterator[pa.RecordBatch]:
             f"the kept texts `{folder}` are missing", hint="restore the storage from a backup"
         )
     for path in files:
-        try:
-            with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
-                yield from file.iter_batches(batch_size=_batch_rows(file), columns=["text"])
-        except (OSError, pa.ArrowException) as error:
-            raise ConflictError(
-                f"the kept texts `{path}` cannot be read: {error}",
-                hint="restore the storage from a backup",
-            ) from error
+        yield from read_texts_of(path)
+
+
+def read_texts_of(path: Path) -> Iterator[pa.RecordBatch]:
+    """Give the kept texts of one file in order, in batches of bounded size.
+
+    Raises:
+        ConflictError: It is missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            yield from file.iter_batches(batch_size=_batch_rows(file), columns=["text"])
+    except (OSError, pa.ArrowException) as error:
+        raise ConflictError(
+            f"the kept texts `{path}` cannot be read: {error}",
+            hint="restore the storage from a backup",
+        ) from error
 
 
 def _batch_rows(file: pq.ParquetFile) -> int:

@@ -40,7 +40,7 @@ from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
 from registry.core.evidence import iso_time, to_micros
 from registry.core.manifest import Manifest, ShardEntry, Tally, shard_name
-from registry.core.merkle import content_root, shards_root
+from registry.core.merkle import shards_root
 from registry.db.base import Base
 from registry.db.models import (
     IntentKind,
@@ -57,8 +57,9 @@ from registry.formats import hf_card
 from registry.places import Place
 from registry.query.layout import Group, Layout
 from registry.query.plan import Plan, PlannedInput, Rows
-from registry.query.standing import Labels, Standing, not_human, standing
+from registry.query.standing import Labels, Standing, standing
 from registry.query.texts import SourceFailedError, TextSource
+from registry.sorted_hashes import HashSorter
 
 Clock = Callable[[], dt.datetime]
 
@@ -125,7 +126,7 @@ def snapshot(
     out = destinations.normal(out)
     intents.recover(database, store, now=clock())
     layout = Layout(plan)
-    manifest, statements = _manifest(layout, issuer)
+    manifest, statements = _manifest(layout, issuer, store)
     total, files_made = manifest.total.documents, len(manifest.shards)
     if existing := destinations.existing(database, out, manifest):
         return Exported(out, manifest.root, existing, total, files_made, existed=True)
@@ -200,9 +201,8 @@ def _check_unchanged(database: Database, store: Store, plan: Plan, seen: int) ->
         size = ledger.size(session)
         if not _claims_since(session, seen):
             return size
-        against = not_human(session, store)
         for item in plan.inputs:
-            now = standing(session, store, item.standing.version, against)
+            now = standing(session, store, item.standing.version)
             if not _same_rows(item, now):
                 raise ConflictError(
                     f"claims about `{item.ref.short}` changed while it was exported",
@@ -230,7 +230,9 @@ def _same_names(one: Labels, two: Labels, rows: Rows) -> bool:
     return all(one.names[left] == two.names[right] for left, right in pairs.T.tolist())
 
 
-def _manifest(layout: Layout, issuer: Issuer) -> tuple[Manifest, list[ShardStatement]]:
+def _manifest(
+    layout: Layout, issuer: Issuer, store: Store
+) -> tuple[Manifest, list[ShardStatement]]:
     """Return the manifest and the shards' statements, before a byte is written."""
     columns = shards.columns()
     entries: list[ShardEntry] = []
@@ -246,13 +248,13 @@ def _manifest(layout: Layout, issuer: Issuer) -> tuple[Manifest, list[ShardState
     everything = dict[str, Tally]()
     for sums in origins:
         _add(everything, sums)
-    ordered = np.sort(layout.hashes())
+    root, distinct = _content(layout, store)
     manifest = Manifest(
         plan=layout.plan.digest,
-        content_root=content_root(ordered.tobytes()).hex(),
+        content_root=root.hex(),
         record_root=shards_root(bytes.fromhex(entry.record_root) for entry in entries).hex(),
         columns=columns,
-        distinct=len(np.unique(ordered)),
+        distinct=distinct,
         empty=layout.empty,
         origins=_by_caution(everything),
         shards=tuple(entries),
@@ -262,6 +264,24 @@ def _manifest(layout: Layout, issuer: Issuer) -> tuple[Manifest, list[ShardState
         for index, (entry, sums) in enumerate(zip(entries, origins, strict=True))
     ]
     return manifest, statements
+
+
+def _content(layout: Layout, store: Store) -> tuple[bytes, int]:
+    """Return the content root of all rows and how many different texts they are.
+
+    Raises:
+        UnavailableError: There are more than fit into memory, and the disk refused.
+    """
+    sorter = HashSorter(store.root)
+    try:
+        for hashes in layout.hashes():
+            sorter.add(hashes)
+        return sorter.finish()
+    except OSError as error:
+        raise UnavailableError(
+            f"`{store.root}` cannot be written: {error.strerror or error}",
+            hint="make room on the disk; nothing was recorded",
+        ) from error
 
 
 def _add(sums: dict[str, Tally], more: dict[str, Tally]) -> None:

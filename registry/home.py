@@ -113,13 +113,13 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
         UnavailableError: The file is gone.
     """
     if settings.database is not None:
-        return Database(settings.database)
+        return Database(settings.database, busy_seconds=settings.busy_seconds)
     if not create and not settings.database_file.is_file():
         raise UnavailableError(
             f"the database `{settings.database_file}` is missing",
             hint="restore it from a backup",
         )
-    return Database(sqlite_url(settings.database_file))
+    return Database(sqlite_url(settings.database_file), busy_seconds=settings.busy_seconds)
 
 
 def load_signer(settings: Settings) -> Signer:

@@ -30,6 +30,8 @@ SEAL: Final = "certificate.json"
 """The file of a snapshot that is put under a prefix last."""
 LEASE: Final = dt.timedelta(hours=1)
 RENEW_AFTER: Final = dt.timedelta(minutes=2)
+RESUMABLE: Final = dt.timedelta(days=7)
+"""How long what an interrupted registration had read is kept."""
 
 
 @dataclass(slots=True)
@@ -119,10 +121,19 @@ def finish(database: Database, writer: Writer) -> None:
         session.execute(sa.delete(Intent).where(Intent.uid == writer.uid))
 
 
-def abandon(database: Database, store: Store, writer: Writer) -> None:
+def abandon(database: Database, store: Store, writer: Writer, *, resumable: bool = False) -> bool:
     """Remove the files of an intent that came to nothing, and the intent.
 
     A writer that was taken for dead cleans up too: it may have written after the cleaning.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        writer: The writer.
+        resumable: Set aside what can be continued, instead of removing it.
+
+    Returns:
+        Whether anything was set aside.
     """
     with database.write() as session:
         intent = session.execute(
@@ -130,10 +141,11 @@ def abandon(database: Database, store: Store, writer: Writer) -> None:
         ).scalar_one_or_none()
         if intent is not None:
             if intent.state is IntentState.COMMITTED:
-                return
+                return False
             intent.state = IntentState.CLEANING
         elif _recorded(session, writer.uid):
-            return
+            return False
+    aside = resumable and store.set_aside(writer.uid)
     try:
         _remove(store, writer.uid, writer.target)
     except RegistryError:
@@ -141,6 +153,7 @@ def abandon(database: Database, store: Store, writer: Writer) -> None:
         give_up(database, writer.uid)
     else:
         finish(database, writer)
+    return aside
 
 
 def give_up(database: Database, uid: str) -> None:
@@ -170,6 +183,7 @@ def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
             if _dead(intent, now)
         ]
     _drop_selections(database, store)
+    store.drop_unfinished(before=(now - RESUMABLE).timestamp())
     return [sentence for uid in dead if (sentence := _recover(database, store, uid, now))]
 
 
@@ -214,6 +228,9 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
             # Its disk may not be mounted here, or now.
             return f"an export to `{target}` waits to be finished, and its files are not to be seen"
         sentence = f"finished an export that was interrupted: `{target}`" if done else None
+    elif store.set_aside(uid):
+        _remove(store, uid, target)
+        sentence = "kept what an interrupted registration had read: the same command continues it"
     else:
         try:
             _remove(store, uid, target)

@@ -209,7 +209,11 @@ def add_lineage(
         raise InvalidInputError("the note has control characters", hint="write it as plain text")
     version, origin = catalogue.version(session, ref), catalogue.version(session, source)
     names = catalogue.ref_of(version).short, catalogue.ref_of(origin).short
-    if version.id == origin.id or _descends(session, origin, version):
+    if version.id == origin.id:
+        raise ConflictError(
+            f"`{names[0]}` cannot come from itself", hint="name another version with `--from`"
+        )
+    if _descends(session, origin, version):
         raise ConflictError(
             f"`{names[1]}` comes from `{names[0]}` already, so the reverse cannot be",
             hint=f"`firsthand show {names[1]}` shows where it comes from",

@@ -20,6 +20,9 @@ HOME_NAME: Final = ".firsthand"
 ENV_HOME: Final = "FIRSTHAND_HOME"
 ENV_DATABASE: Final = "FIRSTHAND_DATABASE"
 ENV_ACTOR: Final = "FIRSTHAND_ACTOR"
+ENV_BUSY: Final = "FIRSTHAND_BUSY_SECONDS"
+BUSY_SECONDS: Final = 30.0
+LONGEST_BUSY: Final = 86_400.0
 ENV_S3_ANONYMOUS: Final = "FIRSTHAND_S3_ANONYMOUS"
 
 
@@ -32,12 +35,14 @@ class Settings:
         issuer_name: Who signs certificates, in their own words.
         issuer_url: Where to find them, or None.
         database: The database's URL, or None for `registry.db` in the home.
+        busy_seconds: How long to wait for another command that writes to the database.
     """
 
     home: Path
     issuer_name: str
     issuer_url: str | None = None
     database: str | None = None
+    busy_seconds: float = BUSY_SECONDS
 
     @property
     def config_file(self) -> Path:
@@ -73,11 +78,14 @@ class Settings:
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the configuration of a home; `FIRSTHAND_DATABASE` overrides its database.
+        """Read the configuration of a home; the environment has the last word.
+
+        `FIRSTHAND_DATABASE` overrides its database, `FIRSTHAND_BUSY_SECONDS` how long to wait.
 
         Raises:
             NotFoundError: There is no registry at that place.
-            InvalidInputError: `config.json` is not what `firsthand init` writes.
+            InvalidInputError: `config.json` is not what `firsthand init` writes, or the variable
+                is no time.
         """
         file = home / "config.json"
         try:
@@ -95,18 +103,30 @@ class Settings:
                 f"`{file}` cannot be read: {error}",
                 hint='it holds {"database": null, "issuer": {"name": "…", "url": null}}',
             ) from error
-        return cls(home, name, url, environ.get(ENV_DATABASE) or database)
+        return cls(home, name, url, environ.get(ENV_DATABASE) or database, busy_seconds(environ))
 
 
 def home_for_init(
     given: Path | None, environ: Mapping[str, str] = os.environ, here: Path | None = None
 ) -> Path:
-    """Return the folder that `init` makes: the one given, that of the environment, or here."""
-    if given is not None:
-        return given.absolute()
-    if environ.get(ENV_HOME):
-        return Path(environ[ENV_HOME]).absolute()
-    return (here or Path.cwd()).absolute() / HOME_NAME
+    """Return the folder that `init` makes: the one given, that of the environment, or here.
+
+    Raises:
+        InvalidInputError: Its path is not valid UTF-8.
+    """
+    if given is None:
+        named = environ.get(ENV_HOME)
+        given = Path(named) if named else (here or Path.cwd()) / HOME_NAME
+    home = given.absolute()
+    try:
+        str(home).encode()
+    except UnicodeEncodeError as error:
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(home))
+        raise InvalidInputError(
+            f"the path `{shown}` is not valid UTF-8, which a home's must be",
+            hint="choose another place with `--home`",
+        ) from error
+    return home
 
 
 def find_home(
@@ -116,6 +136,7 @@ def find_home(
 
     Raises:
         NotFoundError: There is none.
+        InvalidInputError: The path of the one given is not valid UTF-8.
     """
     if given is not None or environ.get(ENV_HOME):
         return home_for_init(given, environ)
@@ -127,6 +148,27 @@ def find_home(
         f"there is no registry in `{start}` or above it",
         hint="run `firsthand init` here, or name one with `--home` or FIRSTHAND_HOME",
     )
+
+
+def busy_seconds(environ: Mapping[str, str] = os.environ) -> float:
+    """Return how long to wait for another writer: FIRSTHAND_BUSY_SECONDS, or half a minute.
+
+    Raises:
+        InvalidInputError: It is no number from 0 to a day.
+    """
+    said = environ.get(ENV_BUSY)
+    if not said:
+        return BUSY_SECONDS
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_BUSY:
+        raise InvalidInputError(
+            f"{ENV_BUSY} is not a number of seconds from 0 to {LONGEST_BUSY:,.0f}",
+            hint="write how long to wait for other commands, such as `30`",
+        )
+    return seconds
 
 
 def actor(environ: Mapping[str, str] = os.environ) -> str:

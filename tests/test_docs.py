@@ -252,6 +252,8 @@ found and what was expected, and a `hint:` that says what to do. Names are `name
 
 _VARIABLES: Final = {
     "FIRSTHAND_ACTOR": "who makes the claims; default: the user who is logged in",
+    "FIRSTHAND_BUSY_SECONDS": "how long to wait for another command that writes to the database; "
+    "default: 30",
     "FIRSTHAND_DATABASE": "the database, as `init --database`; overrides `config.json` in every command",
     "FIRSTHAND_DEBUG": "with any value, an error that nobody expected is shown with its traceback",
     "FIRSTHAND_S3_ANONYMOUS": "`1` asks S3 without credentials, for public buckets",

@@ -28,7 +28,7 @@ def batch(texts: list[str], **columns: Any) -> pa.RecordBatch:
 
 def write(folder: Path, batches: list[pa.RecordBatch], schema: pa.Schema | None = None) -> str:
     folder.mkdir()
-    writer = documents.TableWriter(folder)
+    writer = documents.TableWriter(folder / documents.part_name(0))
     for rows in batches:
         writer.add(rows)
     writer.close(schema or batches[0].schema)
@@ -63,14 +63,18 @@ def test_other_columns_are_carried_over_and_the_text_is_not() -> None:
 
 @given(st.lists(st.sampled_from(["", "a", "bb", "ccc"]), max_size=12), st.integers(1, 5))
 def test_totals_do_not_depend_on_the_batches(texts: list[str], size: int) -> None:
-    totals = documents.Totals()
+    totals, contents = documents.Totals(), documents.Contents()
     for at in range(0, len(texts), size):
-        totals.add(documents.measure(batch(texts[at : at + size])))
+        rows = documents.measure(batch(texts[at : at + size]))
+        part = documents.Totals()
+        part.add(rows)
+        totals.merge(part)
+        contents.add(documents.hashes_of(rows.column("content_hash")))
     hashes = [hashlib.sha256(text.encode()).digest() for text in texts]
     assert totals.documents == len(texts)
     assert totals.empty == texts.count("")
     assert totals.bytes == sum(map(len, texts))
-    identity = totals.identity()
+    identity = contents.identity()
     assert identity.distinct == len(set(texts))
     assert identity.content_root == content_root(b"".join(sorted(hashes))).hex()
     assert identity.order_root == hashlib.sha256(b"".join(hashes)).hexdigest()
@@ -114,15 +118,22 @@ def test_a_table_without_rows_is_one_file(tmp_path: Path) -> None:
     assert documents.load(tmp_path / "t", digest=digest).num_rows == 0
 
 
-def test_a_large_table_is_several_files_in_order(
+def test_a_table_of_several_files_comes_back_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "ROWS_PER_GROUP", 10)
-    monkeypatch.setattr(documents, "ROWS_PER_FILE", 20)
     parts = [documents.measure(batch([f"{n} {m}" for m in range(7)])) for n in range(12)]
-    digest = write(tmp_path / "t", parts)
-    assert len(documents.files_of(tmp_path / "t")) == 3
-    loaded = documents.load(tmp_path / "t", digest=digest)
+    digests = []
+    for number in range(3):
+        path = tmp_path / documents.part_name(number)
+        writer = documents.TableWriter(path)
+        for rows in parts[number * 4 : number * 4 + 4]:
+            writer.add(rows)
+        writer.close(parts[0].schema)
+        digests.append(documents.digest_file(path))
+    digest = documents.digest_files(digests)
+    assert digest == documents.digest_table(tmp_path)
+    loaded = documents.load(tmp_path, digest=digest)
     assert loaded.combine_chunks() == pa.Table.from_batches(parts).combine_chunks()
 
 
@@ -186,7 +197,7 @@ def test_kept_texts_that_are_damaged_or_gone_are_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_once(tmp_path: Path) -> None:
     """Letting go of the file writes its footer, which fails as well; that is no second error."""
-    writer = documents.TableWriter(tmp_path / "no-such-folder")
+    writer = documents.TableWriter(tmp_path / "no-such-folder" / "part-00000.parquet")
     writer.add(documents.measure(batch(["a"])))
     with pytest.raises(OSError, match="no-such-folder"):
         writer.close(documents.measure(batch([])).schema)

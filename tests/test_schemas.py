@@ -16,23 +16,38 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
-from cli.main import main
+from cli.main import EXIT_CODES, main
+from registry.api.app import create_app
 from registry.core.attest import Envelope, Statement
 from registry.core.certificate import Certificate, ShardStatement, Tokens
 from registry.core.digest import canonical
 from registry.core.manifest import Manifest
 from registry.core.recipe import Recipe, parse
 from registry.errors import InvalidInputError, VerificationError
+from registry.settings import Settings
 from registry.verify.content import ShardReader
 from tests import snapshots
 from tests.conftest import REPOSITORY
 
 SCHEMAS: Final = REPOSITORY / "schemas"
 NAMES: Final = sorted(path.stem for path in SCHEMAS.glob("*.json") if path.stem != "openapi")
+EXAMPLES: Final = SCHEMAS / "examples"
+FROM_THE_API: Final = {
+    "dataset": "DatasetOut",
+    "version": "VersionRecordOut",
+    "snapshot": "SnapshotOut",
+    "problem": "Problem",
+}
+"""Documents of the API that have a schema of their own beside `openapi.json`."""
 FREE: Final = {"value", "options"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
+OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
+"""Keys that are there when there is something to say."""
+MADE_BY_PEOPLE: Final = {"recipe"}
+"""Documents in which keys may be left out."""
 MAPS: Final = {"origins", "words", "by_origin", "builder"}
 """Objects with a key per origin, or per program."""
 
@@ -84,11 +99,27 @@ class Outputs:
     def run(self, name: str, *arguments: str | Path, code: int = 0) -> Any:
         printed = io.StringIO()
         words = ["--home", str(self.folder / "home"), *map(str, arguments), "--json"]
-        with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+        with redirect_stdout(printed), redirect_stderr(io.StringIO()) as told:
             assert main(words) == code, printed.getvalue()
         document = json.loads(printed.getvalue())
         self.documents.setdefault(name, []).append(document)
+        if "--progress" in words:
+            self.documents.setdefault("progress", []).extend(events(told.getvalue()))
         return document
+
+    def ask(self, name: str, path: str, status: int = 200) -> Any:
+        """Ask the server that `firsthand serve` starts."""
+        app = create_app(Settings.load(self.folder / "home", {}))
+        with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 50000)) as client:
+            answer = client.get(path)
+        assert answer.status_code == status, answer.text
+        self.documents.setdefault(name, []).append(answer.json())
+        return answer.json()
+
+
+def events(told: str) -> list[Any]:
+    """Return the JSON lines among messages."""
+    return [json.loads(line) for line in told.splitlines() if line.startswith("{")]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +163,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         "--name",
         "people",
     ]
+    made.run("inspect", "inspect", data, "--name", "all")
+    made.run("inspect", "inspect", data / "labelled.jsonl", "--sample", "9")
+    made.run("inspect", "inspect", few)
+    made.run("inspect", "inspect", folder / "nothing", code=1)
     made.run("register", *register, "--origin", "human", "--license", "MIT", "--keep")
     made.run("register", *register)
     made.run("register", *register, "--captured", "2021", "--owner", "us")
@@ -175,6 +210,28 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("error", "show", "nothing", code=1)
     made.run("error", "export", none, "--out", folder / "no", code=3)
     made.run("error", "show", code=2)
+    sources = recipe(
+        "sources.yaml",
+        "sources:\n- {name: many, paths: data/people.jsonl}\n- {name: lost, paths: data/gone.jsonl}\n",
+    )
+    made.run("register-many", "register", "--from", sources, "--progress", "json", code=1)
+    dry: list[str | Path] = [
+        data / "people.jsonl",
+        "--name",
+        "dry",
+        "--dry-run",
+        "--progress",
+        "json",
+    ]
+    made.run("register", "register", *dry)
+    for name in ("people", "labelled", "team/copy"):
+        path = name if "/" in name else f"local/{name}"
+        made.ask("dataset", f"/v1/datasets/{path}")
+        made.ask("version", f"/v1/datasets/{path}/versions/1")
+    root = made.documents["export"][0]["snapshot_root"]
+    made.ask("snapshot", f"/v1/snapshots/{root}")
+    made.ask("problem", "/v1/datasets/local/nothing", 404)
+    made.ask("problem", "/v1/datasets?limit=0", 422)
     return made
 
 
@@ -201,6 +258,81 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 
 def test_every_schema_is_put_to_use(outputs: Outputs, signed: dict[str, list[Any]]) -> None:
     assert sorted({*outputs.documents, *signed, "recipe"}) == NAMES
+
+
+def test_every_schema_has_an_example_that_fits_it_and_notices_changes(
+    outputs: Outputs, signed: dict[str, list[Any]], request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--update-goldens"):
+        EXAMPLES.mkdir(exist_ok=True)
+        recipe = {"sources": ["gsm8k", {"dataset": "team/chat@2", "where": {"origin": ["human"]}}],
+                  "size": "2 MB", "human": {"at_least": "80%"}}  # fmt: skip
+        for name, documents in ({"recipe": [recipe]} | outputs.documents | signed).items():
+            example = json.dumps(documents[0], indent=2, ensure_ascii=False) + "\n"
+            shown = example.replace(str(outputs.folder), "/data/acme")
+            (EXAMPLES / f"{name}.json").write_text(shown, "utf-8")
+    assert sorted(path.stem for path in EXAMPLES.iterdir()) == NAMES
+    for name in NAMES:
+        example = json.loads((EXAMPLES / f"{name}.json").read_bytes())
+        assert complaints(name, example) == [], name
+        if name not in MADE_BY_PEOPLE:
+            assert changed_and_accepted(name, example) == [], name
+
+
+@pytest.mark.parametrize("name", FROM_THE_API)
+def test_the_schemas_of_the_api_are_those_of_its_description(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    made = json.dumps(api_schema(name), indent=2, ensure_ascii=False) + "\n"
+    path = SCHEMAS / f"{name}.json"
+    if request.config.getoption("--update-goldens"):
+        path.write_text(made, "utf-8")
+    assert path.read_text("utf-8") == made, "run pytest tests/test_schemas.py --update-goldens"
+
+
+def api_schema(name: str) -> dict[str, Any]:
+    """Return the schema of a document of the API, with what it refers to."""
+    text = (SCHEMAS / "openapi.json").read_text("utf-8")
+    known = json.loads(text.replace("#/components/schemas/", "#/$defs/"))["components"]["schemas"]
+    needed, found = [FROM_THE_API[name]], dict[str, Any]()
+    while needed:
+        key = needed.pop()
+        if key not in found:
+            found[key] = known[key]
+            needed += re.findall(r'"#/\$defs/(\w+)"', json.dumps(known[key]))
+    for _, item in objects(found):
+        if "properties" in item:
+            item["additionalProperties"] = False
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"https://firsthand.dev/schemas/v0/{name}.json",
+        "title": f"A {name} as the API answers it",
+    }
+    return head | _without_title(found.pop(FROM_THE_API[name])) | {"$defs": found}
+
+
+def _without_title(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "title"}
+
+
+def test_the_schema_of_errors_knows_every_class() -> None:
+    others, verification = schema("error")["properties"]["error"]["oneOf"]
+    named = {*others["properties"]["type"]["enum"], verification["properties"]["type"]["const"]}
+    assert named == {kind.__name__ for kind in EXIT_CODES} | {"UsageError", "UnexpectedError"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"type": "VerificationError", "message": "no", "hint": None},
+        {"type": "NotFoundError", "message": "no", "hint": None, "code": "E_FILE"},
+        {"type": "SomeError", "message": "no", "hint": None},
+        {"type": "NotFoundError", "message": "", "hint": None},
+        {"type": "NotFoundError", "message": "no"},
+    ],
+)
+def test_what_is_no_error_of_ours_does_not_fit(error: dict[str, Any]) -> None:
+    assert not fits("error", {"error": error})
 
 
 def test_what_commands_print_is_what_the_schemas_say(outputs: Outputs) -> None:
@@ -231,7 +363,10 @@ def test_the_documents_of_a_snapshot_are_what_the_schemas_say(
 def changed_and_accepted(name: str, document: Any) -> list[str]:
     """Return the changes that a schema does not notice: a key less, a key more, another type."""
     check = Draft202012Validator(schema(name)).is_valid
-    return [place for place, changed in changes(document) if check(changed)]
+    optional = {f"() without {key}" for key in OPTIONAL.get(name, ())}
+    return [
+        place for place, changed in changes(document) if place not in optional and check(changed)
+    ]
 
 
 def changes(document: Any) -> Iterator[tuple[str, Any]]:

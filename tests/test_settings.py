@@ -113,6 +113,25 @@ def test_a_configuration_in_another_encoding_is_named(tmp_path: Path) -> None:
         Settings.load(home, {})
 
 
+def test_how_long_to_wait_is_said_or_half_a_minute(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    assert Settings.load(home, {}).busy_seconds == 30
+    assert Settings.load(home, {"FIRSTHAND_BUSY_SECONDS": "0.5"}).busy_seconds == 0.5
+
+
+@pytest.mark.parametrize("time", ["soon", "-1", "nan", "inf", "1e9"])
+def test_a_time_to_wait_that_is_none_is_refused(tmp_path: Path, time: str) -> None:
+    with pytest.raises(InvalidInputError, match="FIRSTHAND_BUSY_SECONDS"):
+        Settings.load(make_home(tmp_path), {"FIRSTHAND_BUSY_SECONDS": time})
+
+
+@pytest.mark.parametrize("find", [home_for_init, find_home])
+def test_a_home_whose_path_is_not_utf8_is_refused(find: Any) -> None:
+    with pytest.raises(InvalidInputError, match="not valid UTF-8") as caught:
+        find(Path("/h\udcf6me"), {})
+    assert caught.value.message.isprintable()
+
+
 def test_who_acts_is_said_or_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     assert actor({"FIRSTHAND_ACTOR": "data team"}) == "data team"
     monkeypatch.setenv("LOGNAME", "somebody")

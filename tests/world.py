@@ -45,7 +45,7 @@ from registry.export import Exported
 from registry.places import Place, Remote
 from registry.query import catalogue
 from registry.query.plan import Plan
-from registry.query.standing import Standing, not_human, standing
+from registry.query.standing import Standing, standing, standings
 from registry.register import Declaration, Registration
 from registry.settings import HOME_NAME, Settings
 
@@ -189,11 +189,13 @@ class World:
             keep: Keep the texts in the vault.
             clock: Another clock than the world's.
             on_progress: As in `register.version`.
-            more: Fields of `ReadOptions` (without a need for tuples) and of `Declaration`.
+            more: `reread`, `jobs`, `dry_run`; fields of `ReadOptions` (without a need for tuples)
+                and of `Declaration`.
         """
         if paths is None:
             place = self.folder / (folder or f"files/{name.replace('/', '-')}") / file
             paths = [write_documents(place, texts or [])]
+        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run") if k in more}
         reading = {k: more.pop(k) for k in list(more) if k in ReadOptions.__dataclass_fields__}
         # `origin_map={"0": Origin.HUMAN}` reads better than pairs in a tuple.
         reading = {
@@ -214,6 +216,7 @@ class World:
             clock=clock or self.clock,
             keep=keep,
             on_progress=on_progress,
+            **asked,
         )
 
     def claim(
@@ -296,9 +299,14 @@ class World:
     def standing(self, name: str, *, across: bool = True) -> Standing:
         """Return what counts for each document of a version, under all claims."""
         with self.database.read() as session:
-            against = not_human(session, self.store) if across else None
             version = catalogue.version(session, DatasetRef.parse(name))
-            return standing(session, self.store, version, against)
+            return standing(session, self.store, version, across=across)
+
+    def standings(self, names: Sequence[str]) -> list[Standing]:
+        """Return the same for several versions at once."""
+        with self.database.read() as session:
+            chosen = [catalogue.version(session, DatasetRef.parse(name)) for name in names]
+            return standings(session, self.store, chosen)
 
     def origins(self, name: str) -> dict[Origin, int]:
         """Return how many documents of a version count as what."""

@@ -107,7 +107,11 @@ def claim(
 def lineage_add(
     home: str | None, ref: str, source: str, kind: str, note: str | None, as_json: bool
 ) -> None:
-    """Record that a version was derived from another."""
+    """Record that a version was derived from another.
+
+    DATASET is what was made, `--from` what it was made from: `lineage add clean --from crawl
+    --kind filtered`. Nothing is called human because of it; what a model generated no longer is.
+    """
     from cli.context import clock, opened
     from registry import lifecycle
     from registry.core.dataset import DatasetRef

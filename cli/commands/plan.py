@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from registry.core.recipe import Recipe
     from registry.query.plan import Plan
 
-MAX_RECIPE = 1 << 20
-
 
 TOKENIZER = click.option(
     "--tokenizer",
@@ -45,6 +43,8 @@ TOKENIZER = click.option(
 @click.pass_obj
 def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as_json: bool) -> int:
     """Show what a recipe would draw, or what it lacks. Nothing is written.
+
+    RECIPE is a YAML or JSON file, such as `sources: [essays]`; docs/recipes.md explains it.
 
     Exit codes: 0 the recipe can be kept, 3 it cannot.
     """
@@ -86,25 +86,10 @@ def _plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
 
 def read_recipe(name: str) -> Recipe:
     """Read a recipe from a YAML or JSON file."""
-    from pathlib import Path
-
-    from cli.strict_yaml import load
+    from cli.strict_yaml import read
     from registry.core.recipe import parse
-    from registry.errors import InvalidInputError, NotFoundError
 
-    path = Path(name)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RECIPE + 1)
-    except FileNotFoundError as error:
-        raise NotFoundError(
-            f"there is no recipe `{name}`", hint="docs/recipes.md has examples"
-        ) from error
-    except OSError as error:
-        raise InvalidInputError(f"`{name}` cannot be read: {error.strerror}") from error
-    if len(data) > MAX_RECIPE:
-        raise InvalidInputError(f"`{name}` is larger than 1 MiB", hint="is it really a recipe?")
-    return parse(load(data, name=name), name=name)
+    return parse(read(name, what="recipe", page="docs/recipes.md"), name=name)
 
 
 def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
@@ -234,6 +219,8 @@ def export(
     as_json: bool,
 ) -> None:
     """Write what a recipe draws as Parquet files with a certificate.
+
+    RECIPE is a YAML or JSON file; `firsthand plan RECIPE` shows first what it would draw.
 
     Every text is fetched again and checked against what was registered. Exit code 3: the recipe
     cannot be kept.

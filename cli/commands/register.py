@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from cli.output import block, clean, count, emit, json_option, plural, say, size, tell
+from cli.output import clean, emit, json_option
+from cli.progress import Watcher, progress_option, watcher
+from cli.registrations import document, many_document, show, show_one_of_many, show_totals
 
 if TYPE_CHECKING:
     from registry.core.dataset import Origin
     from registry.core.evidence import DateInterval, DateKind
     from registry.core.source import ReadOptions
-    from registry.register import Acquired, Declaration, Progress, Registration
+    from registry.register import Acquired, Declaration
 
 ORIGINS = ("human", "assisted", "mixed", "unknown", "programmatic", "ai")
 FIELD_ORIGINS = ("human", "assisted", "programmatic", "ai", "unknown")
 DATE_KINDS = ("authored", "published", "captured", "collected")
-MAX_TOLD = 200
 ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 
 
 @click.command()
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
-@click.option("--name", metavar="NAME", required=True, help="The dataset, `name` or `team/name`.")
+@click.argument("paths", metavar="PATH…", nargs=-1)
+@click.option("--name", metavar="NAME", help="The dataset, `name` or `team/name`.")
+@click.option(
+    "--from",
+    "list_file",
+    metavar="FILE",
+    help="Instead of all else: a list of sources, see docs/sources.md; one that fails does not "
+    "keep the others from being registered.",
+)
 @click.option(
     "--origin",
     type=click.Choice(ORIGINS),
@@ -66,7 +74,7 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar"]),
+    type=click.Choice(["parquet", "arrow", "jsonl", "json", "csv", "tsv", "text", "tar", "warc"]),
     help="What the files are, or the members of archives; default: by their names.",
 )
 @click.option("--lines", is_flag=True, help="Text files: one document per non-blank line.")
@@ -127,18 +135,42 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
     help="Who may see a new dataset.",
 )
 @click.option("--keep", is_flag=True, help="Keep the texts, so that they outlive these files.")
+@click.option(
+    "--dry-run", is_flag=True, help="Read and check everything, say what would happen, do nothing."
+)
+@click.option(
+    "--reread",
+    is_flag=True,
+    help="Read every file, also those that have not changed since they were registered.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    envvar="FIRSTHAND_JOBS",
+    help="How many processes may read at once; default: one for each core.",
+)
+@progress_option
 @json_option
 @click.pass_obj
-def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> int:
     """Record a dataset version: what is in some files, and what is claimed about it.
 
     PATH is a file or a folder, or a URI of one (file://, s3://, gs://, abfss://), or `-` for
-    standard input. Parquet, Arrow, JSON lines, JSON, CSV, TSV and text are read, also as .gz,
-    .zst, .bz2 and .xz, and inside of tar archives.
+    standard input. Parquet, Arrow, JSON lines, JSON, CSV, TSV, text and WARC are read, also as
+    .gz, .zst, .bz2 and .xz, and inside of tar archives.
 
     Content that the dataset already has makes no new version: what is new about it is added to
     the version it is, or nothing is.
     """
+    watch = watcher(given["progress"])
+    dry_run = bool(given["dry_run"])
+    if given["list_file"]:
+        return _many(home, paths, given, watch, as_json=as_json)
+    if not paths:
+        raise click.UsageError("name files or folders to read, or a list of sources with `--from`")
+    if not given["name"]:
+        raise click.UsageError("say what the dataset is called, with `--name`")
     from cli.context import clock, opened, tidy
     from registry import register as verb
 
@@ -146,17 +178,96 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
     declaration = _declaration(given)
     with opened(home) as registry:
         tidy(registry)
-        done = verb.version(
+        watch.source(str(declaration.ref.dataset), 1, 1)
+        outcome = "failed"
+        try:
+            done = verb.version(
+                registry.database,
+                registry.store,
+                paths,
+                declaration,
+                options=options,
+                clock=clock,
+                keep=given["keep"],
+                reread=given["reread"],
+                jobs=given["jobs"],
+                dry_run=dry_run,
+                on_progress=watch.update,
+            )
+            outcome = str(done.outcome)
+        finally:
+            watch.end(outcome)
+        if as_json:
+            emit(document(done, dry_run=dry_run))
+        else:
+            show(done, dry_run=dry_run)
+    return 0
+
+
+def _many(
+    home: str | None,
+    paths: tuple[str, ...],
+    given: dict[str, Any],
+    watch: Watcher,
+    *,
+    as_json: bool,
+) -> int:
+    """Register the sources of a list; 1 if some could not be."""
+    from pathlib import Path
+
+    from cli.context import clock, opened, tidy
+    from cli.strict_yaml import read
+    from registry import register as verb
+    from registry.core.sources_file import parse
+    from registry.settings import actor
+
+    _refuse_more(paths, given)
+    name = given["list_file"]
+    dry_run = bool(given["dry_run"])
+    sources = parse(read(name, what="list of sources", page="docs/sources.md"), name=name)
+    settled = []
+    with opened(home) as registry:
+        tidy(registry)
+        for one in verb.many(
             registry.database,
             registry.store,
-            paths,
-            declaration,
-            options=options,
+            sources,
+            folder=Path(name).absolute().parent,
+            claimed_by=actor(),
             clock=clock,
-            keep=given["keep"],
-            on_progress=_progress(),
-        )
-        _show(done, as_json=as_json)
+            reread=given["reread"],
+            jobs=given["jobs"],
+            dry_run=dry_run,
+            on_source=lambda at, it: watch.source(it.name, at + 1, len(sources.sources)),
+            on_progress=watch.update,
+        ):
+            watch.end("failed" if one.registration is None else str(one.registration.outcome))
+            settled.append(one)
+            if not as_json:
+                show_one_of_many(one, dry_run=dry_run)
+    if as_json:
+        emit(many_document(settled, dry_run=dry_run))
+    else:
+        show_totals(settled)
+    return 1 if any(one.error for one in settled) else 0
+
+
+_WITH_A_LIST = frozenset({"list_file", "reread", "jobs", "dry_run", "progress"})
+
+
+def _refuse_more(paths: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Refuse what a list of sources says itself."""
+    context = click.get_current_context()
+    said = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in given
+        and parameter.name not in _WITH_A_LIST
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if paths or said:
+        what = f"`{said[0]}`" if said else "PATH"
+        raise click.UsageError(f"{what} cannot be used with `--from`: write it into the list")
 
 
 def _options(given: dict[str, Any]) -> ReadOptions:
@@ -250,104 +361,3 @@ def _acquired(given: dict[str, Any]) -> Acquired:
     if given["access"]:
         said["access"] = Access(given["access"])
     return Acquired(**said)
-
-
-def _progress() -> Callable[[Progress], None] | None:
-    """Return a function that shows progress on stderr, or None where nobody watches."""
-    import sys
-    import time
-
-    if sys.stderr is None or not sys.stderr.isatty():
-        return None
-    started = shown = time.monotonic()
-
-    def update(now: Progress) -> None:
-        nonlocal shown
-        moment = time.monotonic()
-        if moment - shown < 0.2:
-            return
-        shown = moment
-        rate = now.bytes / max(moment - started, 0.001) / 1e6
-        sys.stderr.write(
-            f"\r\x1b[K{now.files}/{now.total_files} files · {now.documents:,} documents · "
-            f"{size(now.bytes)} · {rate:,.0f} MB/s"
-        )
-        sys.stderr.flush()
-
-    return update
-
-
-def _show(done: Registration, *, as_json: bool) -> None:
-    import sys
-
-    from registry.query.catalogue import ref_of
-
-    version = done.version
-    ref = ref_of(version)
-    if sys.stderr is not None and sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
-    if as_json:
-        emit(
-            {
-                "dataset": str(ref.dataset),
-                "version": version.number,
-                "outcome": str(done.outcome),
-                "added": list(done.added),
-                "documents": version.documents,
-                "distinct": version.distinct,
-                "exact_duplicates": version.exact_duplicates,
-                "empty": version.empty,
-                "bytes": version.bytes,
-                "words": version.words,
-                "content_root": version.content_root,
-                "files": done.files,
-                "skipped": list(done.skipped),
-                "bad_input": {
-                    "count": done.bad_count,
-                    "listed": [skip.why for skip in done.bad_input],
-                },
-                "same_content": [str(other) for other in done.same_content],
-            }
-        )
-        return
-    _tell_all([f"skipped {path}" for path in done.skipped], len(done.skipped))
-    _tell_all([f"left out: {skip.why}" for skip in done.bad_input], done.bad_count)
-    say(f"{ref}   {_headline(done)}")
-    lines = [
-        (
-            "Documents",
-            f"{count(version.documents)} · {count(version.distinct)} distinct · "
-            f"{plural(version.exact_duplicates, 'exact duplicate')} · {count(version.empty)} empty",
-        ),
-        ("Text", f"{size(version.bytes)} · {plural(version.words, 'word')}"),
-        ("Read from", plural(done.files, "file")),
-        *_left_out(done),
-        ("Content root", version.content_root),
-    ]
-    if done.same_content:
-        names = ", ".join(other.short for other in done.same_content)
-        lines.append(("Same content", f"{names}: these very documents, registered before"))
-    lines.append(("Next", f"firsthand show {ref.short}"))
-    for line in block(lines):
-        say(line)
-
-
-def _tell_all(lines: list[str], total: int) -> None:
-    for line in lines[:MAX_TOLD]:
-        tell(clean(line))
-    if total > MAX_TOLD:
-        tell(f"and {count(total - MAX_TOLD)} more, see `--json`")
-
-
-def _left_out(done: Registration) -> list[tuple[str, str]]:
-    if not done.bad_count:
-        return []
-    return [("Left out", f"{count(done.bad_count)} records or files that are not valid")]
-
-
-def _headline(done: Registration) -> str:
-    if done.outcome == "registered":
-        return "registered"
-    if done.outcome == "unchanged":
-        return "is this content already, with these claims: nothing to add"
-    return f"is this content already; added: {clean(', '.join(done.added))}"

@@ -100,7 +100,9 @@ def _read_key(name: str | None, *, beside: Path) -> PublicKey | None:
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no key file `{name}`", hint=hint) from error
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"the key file `{name}` cannot be read: {error}") from error
+        raise InvalidInputError(
+            f"the key file `{name}` cannot be read: {error}", hint=hint
+        ) from error
     return PublicKey.parse(pem, name=name)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ class ClaimKind(StrEnum):
 
 Ranks = npt.NDArray[np.int8]
 Amounts = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.signedinteger[Any]]
+"""Amounts that may be narrower than 64 bits: sums of them are exact, for products widen them."""
 Mask = npt.NDArray[np.bool_]
 
 
@@ -70,7 +72,7 @@ class OriginView:
     """
 
     ranks: Ranks
-    human_bytes: Amounts
+    human_bytes: Numbers
     contested: Mask
 
     def origins(self) -> list[Origin]:

@@ -16,22 +16,34 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from registry.core.contents import BLOCK, Contents
+
 Amounts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Order = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.signedinteger[Any]]
+"""Amounts that may be narrower than 64 bits."""
 Costs = npt.NDArray[Any]
 """Amounts, or Python integers where 64 bits could not hold them."""
 
 UNBOUNDED: Final = int(np.iinfo(np.int64).max)
 _ROUNDS: Final = 40
+_MIXING: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 
 
 def total(amounts: Costs) -> int:
     """Return the exact sum of amounts that are not negative, however large."""
     if amounts.dtype == np.object_ or int(amounts.max(initial=0)) * len(amounts) <= UNBOUNDED:
         return int(amounts.sum())
-    high, low = amounts >> 32, amounts & 0xFFFFFFFF
+    wide = amounts.astype(np.int64)
+    high, low = wide >> 32, wide & 0xFFFFFFFF
     return (int(high.sum()) << 32) + int(low.sum())
+
+
+def total_of(amounts: Costs, mask: Mask) -> int:
+    """Return the exact sum of the masked amounts, none of which is negative."""
+    blocks = range(0, len(amounts), BLOCK)
+    return sum(total(amounts[at : at + BLOCK][mask[at : at + BLOCK]]) for at in blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +51,24 @@ class Candidates:
     """The documents to draw from, each text once.
 
     Attributes:
-        hashes: Content hashes, dtype `S32`.
+        hashes: Content hashes.
         sizes: What a document takes of the size asked for.
         weights: What it weighs in the human share.
         human: How much of that weight counts as human.
     """
 
-    hashes: npt.NDArray[np.bytes_]
-    sizes: Amounts
-    weights: Amounts
-    human: Amounts
+    hashes: Contents
+    sizes: Numbers
+    weights: Numbers
+    human: Numbers
 
     def take(self, mask: Mask) -> Drawn:
         """Return what some of the documents add up to."""
         return Drawn(
             int(np.count_nonzero(mask)),
-            total(self.sizes[mask]),
-            total(self.weights[mask]),
-            total(self.human[mask]),
+            total_of(self.sizes, mask),
+            total_of(self.weights, mask),
+            total_of(self.human, mask),
         )
 
 
@@ -79,7 +91,7 @@ class Drawn:
         return self.human * share.denominator >= self.weight * share.numerator
 
 
-def seeded_order(hashes: npt.NDArray[np.bytes_], seed: int) -> Order:
+def seeded_order(hashes: Contents, seed: int) -> Order:
     """Return the order of a draw: by SHA-256-seeded mixing of the content hashes.
 
     It depends on nothing but the seed and the contents, so the same texts found in another
@@ -87,13 +99,31 @@ def seeded_order(hashes: npt.NDArray[np.bytes_], seed: int) -> Order:
     of SplitMix64 (Steele, Lea and Flood 2014).
     """
     key = np.frombuffer(hashlib.sha256(f"firsthand draw v1\n{seed}".encode()).digest(), ">u8")
-    words = np.ascontiguousarray(hashes).view(">u8").reshape(-1, 4).astype(np.uint64)
-    mixed = words[:, 0] ^ np.uint64(key[0])
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    by_content = np.argsort(hashes)
-    return by_content[np.argsort(mixed[by_content], kind="stable")]
+    mixed = hashes.leading()
+    mixed ^= np.uint64(key[0])
+    for shift, factor in _MIXING:
+        for begin in range(0, len(mixed), BLOCK):
+            block = mixed[begin : begin + BLOCK]
+            block ^= block >> np.uint64(shift)
+            block *= np.uint64(factor)
+    order = np.argsort(mixed)
+    return _ties_by_content(order, mixed, hashes)
+
+
+def _ties_by_content(order: Order, mixed: npt.NDArray[np.uint64], hashes: Contents) -> Order:
+    """Order what was mixed alike, which differs behind its first 64 bits only, by all of them."""
+    tied = np.zeros(len(order), np.bool_)
+    for begin in range(1, len(order), BLOCK):
+        end = min(begin + BLOCK, len(order))
+        block = mixed[order[begin - 1 : end]]
+        tied[begin:end] = block[1:] == block[:-1]
+    tied[:-1] |= tied[1:]
+    at = np.flatnonzero(tied)
+    if len(at):
+        rows = order[at]
+        rows = rows[np.argsort(hashes[rows], kind="stable")]
+        order[at] = rows[np.argsort(mixed[rows], kind="stable")]
+    return order
 
 
 def draw(
@@ -180,7 +210,7 @@ def _seeded(candidates: Candidates, above: Order, below: Order, room: int, share
 
     def attempt(count: int) -> Mask:
         chosen = _first_fit(below[:count], [candidates.sizes], [room])
-        rest = room - total(candidates.sizes[chosen])
+        rest = room - total_of(candidates.sizes, chosen)
         return chosen | _first_fit(above, [candidates.sizes], [rest])
 
     low, high = 0, len(below)
@@ -213,11 +243,15 @@ def _deficits(candidates: Candidates, share: Fraction) -> Costs:
 
     Products that 64 bits cannot hold become Python integers; only documents of terabytes do.
     """
-    weights, human = candidates.weights, candidates.human
-    largest = int(weights.max(initial=0)) * max(share.numerator, share.denominator)
-    if largest > UNBOUNDED:
-        weights, human = weights.astype(np.object_), human.astype(np.object_)
-    made: Costs = weights * share.numerator - human * share.denominator
+    largest = int(candidates.weights.max(initial=0)) * max(share.numerator, share.denominator)
+    kind = np.dtype(np.object_ if largest > UNBOUNDED else np.int64)
+    made: Costs = np.empty(len(candidates.weights), kind)
+    for begin in range(0, len(made), BLOCK):
+        block = slice(begin, begin + BLOCK)
+        weights, human = candidates.weights[block], candidates.human[block]
+        made[block] = (
+            weights.astype(kind) * share.numerator - human.astype(kind) * share.denominator
+        )
     return made
 
 
@@ -225,7 +259,8 @@ def _first_fit(order: Order, costs: list[Costs], rooms: list[int]) -> Mask:
     """Take documents in order while they fit, passing over those that do not.
 
     Each round takes the longest prefix that fits and drops what is now too large for the room
-    left, so there are few rounds and no loop over documents.
+    left, so there are few rounds and no loop over documents. It goes block by block: what comes
+    later never changes what was taken before.
 
     Args:
         order: The documents to take from.
@@ -234,19 +269,20 @@ def _first_fit(order: Order, costs: list[Costs], rooms: list[int]) -> Mask:
     """
     chosen = np.zeros(len(costs[0]), np.bool_)
     left = list(rooms)
-    rest = order
-    while len(rest):
-        fits = np.ones(len(rest), np.bool_)
-        for cost, room in zip(costs, left, strict=True):
-            fits &= cost[rest] <= room
-        rest = rest[fits]
-        if not len(rest):
-            break
-        prefix = min(_prefix(cost[rest], room) for cost, room in zip(costs, left, strict=True))
-        taken = rest[:prefix]
-        chosen[taken] = True
-        left = [room - total(cost[taken]) for cost, room in zip(costs, left, strict=True)]
-        rest = rest[prefix + 1 :]
+    for begin in range(0, len(order), BLOCK):
+        rest = order[begin : begin + BLOCK]
+        while len(rest):
+            fits = np.ones(len(rest), np.bool_)
+            for cost, room in zip(costs, left, strict=True):
+                fits &= cost[rest] <= room
+            rest = rest[fits]
+            if not len(rest):
+                break
+            prefix = min(_prefix(cost[rest], room) for cost, room in zip(costs, left, strict=True))
+            taken = rest[:prefix]
+            chosen[taken] = True
+            left = [room - total(cost[taken]) for cost, room in zip(costs, left, strict=True)]
+            rest = rest[prefix + 1 :]
     return chosen
 
 
@@ -290,7 +326,7 @@ def _richest(candidates: Candidates, order: Order, at_least: int, room: int) -> 
     share, enough = Fraction(-1), False
     ratio = float(candidates.take(~best).share)
     for _ in range(_ROUNDS):
-        gains = candidates.human - ratio * candidates.weights
+        gains = candidates.human - ratio * candidates.weights.astype(np.float64)
         chosen = _filled(candidates.sizes, gains, order, at_least, room)
         drawn = candidates.take(chosen)
         now = drawn.size >= at_least
@@ -302,7 +338,7 @@ def _richest(candidates: Candidates, order: Order, at_least: int, room: int) -> 
 
 
 def _filled(
-    sizes: Amounts, gains: npt.NDArray[np.float64], order: Order, at_least: int, room: int
+    sizes: Numbers, gains: npt.NDArray[np.float64], order: Order, at_least: int, room: int
 ) -> Mask:
     """Return what gains, and of the rest what loses least until the size is reached."""
     dense = order[_by_density(gains[order], sizes[order])]
@@ -324,7 +360,7 @@ def _filled(
     return chosen | filled
 
 
-def _by_density(gains: Costs | npt.NDArray[np.float64], sizes: Amounts) -> Order:
+def _by_density(gains: Costs | npt.NDArray[np.float64], sizes: Numbers) -> Order:
     """Return positions by gain per size, the highest first, equal ones in the order they have."""
     gains = gains.astype(np.float64)
     endless = np.where(gains < 0, -np.inf, np.inf)

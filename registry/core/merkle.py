@@ -15,6 +15,8 @@ HASH_SIZE: Final = 32
 CHUNK: Final = 256
 """How many content hashes or row encodings share one leaf."""
 
+_LEAF: Final = CHUNK * HASH_SIZE
+
 CONTENT_LEAF: Final = b"firsthand content-leaf v1\n"
 RECORD_LEAF: Final = b"firsthand record-leaf v1\n"
 SHARD_LEAF: Final = b"firsthand shard-leaf v1\n"
@@ -70,6 +72,43 @@ def tree_root(leaves: Iterable[bytes]) -> bytes:
     return builder.root()
 
 
+class ContentTree:
+    """Take ascending content hashes in pieces and return their root, in O(log n) memory."""
+
+    def __init__(self) -> None:
+        """Start with no hashes."""
+        self._tree = TreeBuilder()
+        self._rest = b""
+
+    def add(self, hashes: bytes | memoryview) -> None:
+        """Append whole 32-byte hashes, one after the other.
+
+        Raises:
+            ValueError: The length is not a multiple of 32 bytes.
+        """
+        view = memoryview(hashes)
+        if view.nbytes % HASH_SIZE:
+            raise ValueError(f"{view.nbytes} bytes are not whole 32-byte hashes")
+        at = 0
+        if self._rest:
+            at = min(_LEAF - len(self._rest), view.nbytes)
+            self._rest += view[:at]
+            if len(self._rest) < _LEAF:
+                return
+            self._tree.add(leaf_hash(CONTENT_LEAF, self._rest))
+        whole = at + (view.nbytes - at) // _LEAF * _LEAF
+        for begin in range(at, whole, _LEAF):
+            self._tree.add(leaf_hash(CONTENT_LEAF, view[begin : begin + _LEAF]))
+        self._rest = bytes(view[whole:])
+
+    def root(self) -> bytes:
+        """Return the root; no more hashes may follow."""
+        if self._rest:
+            self._tree.add(leaf_hash(CONTENT_LEAF, self._rest))
+            self._rest = b""
+        return self._tree.root()
+
+
 def content_root(hashes: bytes | memoryview) -> bytes:
     """Return the root that identifies a set of texts with their multiplicity.
 
@@ -80,13 +119,9 @@ def content_root(hashes: bytes | memoryview) -> bytes:
     Raises:
         ValueError: The length is not a multiple of 32 bytes.
     """
-    view = memoryview(hashes)
-    if view.nbytes % HASH_SIZE:
-        raise ValueError(f"{view.nbytes} bytes are not whole 32-byte hashes")
-    step = CHUNK * HASH_SIZE
-    return tree_root(
-        leaf_hash(CONTENT_LEAF, view[at : at + step]) for at in range(0, view.nbytes, step)
-    )
+    tree = ContentTree()
+    tree.add(hashes)
+    return tree.root()
 
 
 def shards_root(roots: Iterable[bytes]) -> bytes:

@@ -6,7 +6,6 @@ integers.
 
 from __future__ import annotations
 
-import difflib
 import re
 from enum import StrEnum
 from fractions import Fraction
@@ -17,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from registry.core.dataset import DatasetRef, Origin
 from registry.core.digest import MAX_INT, digest_of
 from registry.core.evidence import instant_range
+from registry.core.explain import explained
 from registry.errors import InvalidInputError, RegistryError
 
 MAX_DECIMALS: Final = 6
@@ -283,31 +283,9 @@ def parse(value: Any, *, name: str) -> Recipe:
     try:
         return Recipe.model_validate(value)
     except ValidationError as error:
-        raise _explained(error, name) from error
-
-
-def _explained(error: ValidationError, name: str) -> InvalidInputError:
-    details = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    first = details[0]
-    place = ".".join(str(part) for part in first["loc"])
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
-        near = difflib.get_close_matches(key, _known_keys(first["loc"][:-1]), n=1)
-        return InvalidInputError(
-            f"`{name}` has the unknown key `{place}`{more}",
-            hint=f"did you mean `{near[0]}`?"
-            if near
-            else f"known here: {', '.join(_known_keys(first['loc'][:-1]))}",
-        )
-    message = str(first["msg"]).removeprefix("Value error, ")
-    where = f" at `{place}`" if place else ""
-    if first["type"] == "missing":
-        message = "this key is missing"
-    return InvalidInputError(
-        f"`{name}` is not a recipe we can follow{where}: {message[0].lower()}{message[1:]}{more}",
-        hint="docs/recipes.md lists every key",
-    )
+        raise explained(
+            error, name, what="a recipe", page="docs/recipes.md", keys=_known_keys
+        ) from error
 
 
 def _known_keys(path: tuple[int | str, ...]) -> list[str]:

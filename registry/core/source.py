@@ -27,6 +27,7 @@ class Format(StrEnum):
     TSV = "tsv"
     TEXT = "text"
     TAR = "tar"
+    WARC = "warc"
 
 
 class Orient(StrEnum):
@@ -57,7 +58,8 @@ class ReadOptions:
         lines: Text files hold one document per non-blank line, stripped, instead of one per file.
         paragraphs: Text files hold one document per run of non-blank lines, stripped.
         orient: What a JSON file is.
-        encoding: The Python name of the encoding of text, CSV, TSV and JSON; None is UTF-8.
+        encoding: The Python name of the encoding of text, CSV, TSV, JSON, and of WARC records that
+            name none; None is UTF-8.
         on_bad_input: What happens to a record or text file that is not valid.
         text_fields: Paths whose texts, joined by newlines, are the document; a list of texts
             counts as its items joined by newlines. Empty: the field `text`, or the only text

@@ -6,9 +6,11 @@ A reading session sees one state of the catalogue. A writing session is alone: o
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,7 +137,7 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
             "PostgreSQL needs a driver that is not installed",
             hint="pip install 'firsthand[postgres]'",
         ) from error
-    event.listen(engine, "begin", _postgres_begin)
+    event.listen(engine, "begin", partial(_postgres_begin, busy_seconds))
     return engine
 
 
@@ -154,10 +156,17 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgres_begin(connection: Connection) -> None:
+def _postgres_begin(busy_seconds: float, connection: Connection) -> None:
     """Let writers in one at a time, before their snapshot of the database is taken."""
     if connection.get_execution_options().get(_WRITES):
+        # To PostgreSQL, zero is for ever.
+        waits = max(1, math.ceil(busy_seconds * 1000))
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {waits}")
         connection.exec_driver_sql("LOCK TABLE log_state IN EXCLUSIVE MODE")
+
+
+_NO_DATABASE: Final = ("file is not a database", "disk image is malformed")
+"""What SQLite says of a file that lost its content."""
 
 
 @contextmanager
@@ -188,8 +197,14 @@ def _translated(url: URL) -> Iterator[None]:
             hint="try again later",
         ) from error
     except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        if any(sign in reason for sign in _NO_DATABASE):
+            raise UnavailableError(
+                f"the database `{shown}` is damaged or none: {reason}",
+                hint="restore it from a backup",
+            ) from error
         raise UnavailableError(
-            f"the database `{shown}` refused: {str(error.orig).strip().splitlines()[0]}",
+            f"the database `{shown}` refused: {reason}",
             hint="run `firsthand db check`",
         ) from error
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from registry.core.claim import Numbers
 from registry.core.dataset import ORIGINS_BY_CAUTION
 from registry.documents import Hashes, hash_column
 from registry.query.plan import Plan, PlannedInput
@@ -59,9 +60,9 @@ class Layout:
     def __init__(self, plan: Plan) -> None:
         """Cut the plan."""
         self.plan = plan
-        self._sizes = np.concatenate(
+        self._sizes: Numbers = np.concatenate(
             [item.standing.bytes[item.rows] for item in plan.inputs]
-        ).astype(np.int64)
+        )
         self._starts = np.cumsum([0, *(item.documents for item in plan.inputs)])
         self.shards = tuple(
             tuple(
@@ -81,14 +82,17 @@ class Layout:
         """Return how many of its texts have no bytes."""
         return int(np.count_nonzero(self._sizes == 0))
 
-    def hashes(self) -> Hashes:
-        """Return the content hashes of all rows, in order."""
-        return np.concatenate([item.standing.hashes[item.rows] for item in self.plan.inputs])
+    def hashes(self) -> Iterator[Hashes]:
+        """Give the content hashes of all rows, in order, group by group."""
+        for groups in self.shards:
+            for group in groups:
+                for item, rows in self._rows(group):
+                    yield item.standing.hashes[rows]
 
     def sizes(self, group: Group) -> pa.Array:
         """Return the sizes of a group's texts."""
         return pa.concat_arrays(
-            [pa.array(item.standing.bytes[rows]) for item, rows in self._rows(group)]
+            [pa.array(item.standing.bytes[rows], pa.int64()) for item, rows in self._rows(group)]
         )
 
     def words_by_origin(self) -> dict[str, int]:
@@ -101,7 +105,7 @@ class Layout:
         known = [count for count in counts if count is not None]
         return self._by_origin(known) if len(known) == len(counts) else None
 
-    def _by_origin(self, amounts: list[npt.NDArray[np.int64]]) -> dict[str, int]:
+    def _by_origin(self, amounts: list[Numbers]) -> dict[str, int]:
         sums: dict[str, int] = {}
         for item, amount in zip(self.plan.inputs, amounts, strict=True):
             ranks, drawn = item.standing.view.ranks[item.rows], amount[item.rows]
@@ -136,7 +140,7 @@ _PROVENANCE: Final = pa.schema([field for field in SCHEMA if field.name != "text
 
 
 def _cuts(
-    sizes: npt.NDArray[np.int64], begin: int, end: int, most_bytes: int, most_rows: int
+    sizes: Numbers, begin: int, end: int, most_bytes: int, most_rows: int
 ) -> list[tuple[int, int]]:
     """Cut [begin, end) where the bytes or rows reach their limit; an empty range is one cut."""
     if begin == end:
@@ -192,5 +196,5 @@ def _bracketed(expression: str) -> str:
     return f"({expression})" if " OR " in expression else expression
 
 
-def _times(micros: npt.NDArray[np.int64], missing: int) -> pa.Array:
-    return pa.array(micros, mask=micros == missing).cast(TIME)
+def _times(micros: Numbers, missing: int) -> pa.Array:
+    return pa.array(micros, pa.int64(), mask=micros == missing).cast(TIME)

@@ -5,6 +5,7 @@ Deciding is `registry.assemble`'s; writing files is `registry.export`'s.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from registry.core.certificate import HumanFraction
 from registry.core.dataset import DatasetRef, Origin
-from registry.core.digest import SELECTION_PREFIX, digest_of, sha256_hex
+from registry.core.digest import SELECTION_PREFIX, digest_of
 from registry.core.draw import Drawn
 from registry.core.recipe import Recipe, Unit
 from registry.errors import GuaranteeError
@@ -95,8 +96,11 @@ class PlannedInput:
 
     def selection_digest(self) -> str:
         """Return a digest of which texts are drawn, whatever order they were found in."""
-        ordered = np.sort(self.standing.hashes[self.rows])
-        return sha256_hex(SELECTION_PREFIX + ordered.tobytes())
+        ordered = self.standing.hashes[self.rows]
+        ordered.sort()
+        hasher = hashlib.sha256(SELECTION_PREFIX)
+        hasher.update(ordered.view(np.uint8).data)
+        return hasher.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.query import catalogue
-from registry.query.standing import EVER, NEVER, Standing, not_human, standing, sums_by_origin
+from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
 
 
 def dataset_record(
@@ -110,7 +110,7 @@ def version_record(
     """
     version = catalogue.version(session, ref, caller)
     claims = catalogue.claims(session, version)
-    stand = standing(session, store, version, not_human(session, store, caller), caller)
+    stand = standing(session, store, version, caller=caller)
     origins = stand.view.origins()
     return {
         "dataset": str(catalogue.ref_of(version).dataset),

@@ -6,6 +6,7 @@ and the tokenizer's digest stands beside every number.
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,14 +60,14 @@ class TokenCounter:
         rows = np.arange(len(standing.hashes), dtype=np.int64)
         ref = catalogue.ref_of(standing.version)
         everything = PlannedInput(ref, standing, rows, len(rows), ())
-        counts: list[int] = []
+        counts = array("q")
         for texts in self._source.texts(everything):
             for begin in range(0, len(texts), BATCH):
                 found = self._tokenizer.encode_batch(
                     texts[begin : begin + BATCH].to_pylist(), add_special_tokens=False
                 )
-                counts += [len(item.ids) for item in found]
-        return np.array(counts, np.int64)
+                counts.extend(len(item.ids) for item in found)
+        return np.frombuffer(counts, np.int64)
 
 
 def _load(data: bytes, path: Path) -> Tokenizer:

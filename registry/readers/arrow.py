@@ -61,6 +61,16 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
                 first += piece.num_rows
 
 
+def raw_batches(file: Source) -> Iterator[pa.RecordBatch]:
+    """Give the batches of a file with all their columns.
+
+    Raises:
+        InvalidInputError: The file is damaged, truncated or no Arrow file.
+    """
+    with reading(file, "Arrow"), file.at_random() as opened:
+        yield from _batches(file, opened, list(range(len(_schema(file, opened)))))
+
+
 def _schema(file: Source, opened: pa.NativeFile) -> pa.Schema:
     magic = opened.read(8)
     if magic.startswith(_FEATHER_1):

@@ -46,7 +46,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
             of another length than the header, wrong quotes, invalid UTF-8, or lacks a column.
     """
     check_options(file, options)
-    rows = _rows(file, options, bad)
+    rows = raw_rows(file, options, bad)
     number, header = next(rows, (1, []))
     if not header:
         raise InvalidInputError(f"`{file}` is empty", hint="the first line must name the columns")
@@ -54,7 +54,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
     if doubled:
         what = f"two columns named {listed(doubled)}" if doubled[0] else "two unnamed columns"
         raise InvalidInputError(f"`{file}` has {what}", hint="give each column its own name")
-    texts = chosen_texts(options) or default_text(file, options, header, header)
+    texts = chosen_texts(options) or _default_text(file, options, header)
     fields = needed_fields(texts, options)
     for field in fields:
         if field.path not in header:
@@ -85,7 +85,15 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
         yield Records(file, first, texts, _columns(block, indexes), numbers)
 
 
-def _rows(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[tuple[int, list[str]]]:
+def _default_text(file: Source, options: ReadOptions, header: list[str]) -> tuple[str, ...]:
+    try:
+        return default_text(file, options, header, header)
+    except InvalidInputError as error:
+        hint = f"{error.hint}; if these are values, write the names of the columns above them"
+        raise InvalidInputError(error.message, hint=hint) from error
+
+
+def raw_rows(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[tuple[int, list[str]]]:
     """Parse the rows that are not blank, each with the line it begins at."""
     csv.field_size_limit(LONGEST_LINE)
     skipping = options.on_bad_input is OnBadInput.SKIP

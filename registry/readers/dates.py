@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from registry.core.evidence import instant_range
 from registry.errors import InvalidInputError
@@ -43,10 +45,41 @@ def brackets(records: Records, fields: Sequence[Field]) -> tuple[pa.Array, pa.Ar
     chosen = np.argmin(last, axis=0)
     unknown = ~np.any(np.stack(known), axis=0)
     rows = np.arange(len(records))
-    return tuple(
+    first, last = (
         pa.array(np.stack(values)[chosen, rows], pa.int64(), mask=unknown).cast(TIME)
         for values in (begins, ends)
     )
+    return first, last
+
+
+def lenient(records: Records, field: Field) -> tuple[pa.Array, pa.Array, int]:
+    """Return what `brackets` does for one field, with null where a value is no date.
+
+    Returns:
+        The first and the last instants, and how many values are no dates.
+    """
+    column = records.columns[field]
+    if not pa.types.is_timestamp(column.type):
+        coded = column.dictionary_encode()
+        is_date = pa.array([_is_date(value) for value in coded.dictionary.to_pylist()], pa.bool_())
+        known = is_date.take(coded.indices).fill_null(True)
+        wrong = len(known) - int(pc.sum(known).as_py() or 0)
+        kept = pc.if_else(known, column, pa.scalar(None, column.type))
+        records = replace(records, columns={field: kept})
+        return (*brackets(records, [field]), wrong)
+    try:
+        return (*brackets(records, [field]), 0)
+    except InvalidInputError:
+        nothing = pa.nulls(len(column), TIME)
+        return nothing, nothing, len(column) - column.null_count
+
+
+def _is_date(value: str) -> bool:
+    try:
+        _parsed(value)
+    except InvalidInputError:
+        return False
+    return True
 
 
 def _instants(records: Records, field: Field) -> tuple[Integers, Integers, _Flags]:

@@ -6,6 +6,7 @@ value that nobody explained is an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -86,6 +87,24 @@ class DocumentMaker:
         return pa.RecordBatch.from_arrays(
             [columns[name] for name in self._schema.names], schema=self._schema
         )
+
+    def whole_files(
+        self, texts: Sequence[str], files: Sequence[int], records: Sequence[int]
+    ) -> pa.RecordBatch:
+        """Return the documents that text files are as a whole; nothing else is known of them.
+
+        Args:
+            texts: Their contents.
+            files: The position of each file among the files read.
+            records: The position of each document in its file, which may be an archive.
+        """
+        columns = [
+            pa.array(texts, pa.large_string()),
+            pa.array(files, pa.int32()),
+            pa.array(records, pa.int64()),
+            pa.array(np.zeros(len(texts), np.int16)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _labelled(self, records: Records, path: str) -> pa.Array:
         """Map each distinct label once; nothing and blanks are unknown unless the map says else."""

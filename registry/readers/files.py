@@ -36,6 +36,8 @@ SUFFIXES: Final = {
     ".csv": Format.CSV,
     ".tsv": Format.TSV,
     ".tar": Format.TAR,
+    ".warc": Format.WARC,
+    ".wet": Format.WARC,
     ".txt": Format.TEXT,
     ".text": Format.TEXT,
     ".md": Format.TEXT,

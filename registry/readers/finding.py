@@ -6,7 +6,7 @@ import glob
 import os
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,13 +86,18 @@ def discover(
     objects = remote.looked_at()
     if not files and not objects:
         raise InvalidInputError(
-            "there are no files to read besides cards and hidden files",
+            f"there are no files to read in {_in_words(named)} besides cards and hidden files",
             hint="name a folder or files that hold documents",
         )
     if objects:
         relative([file.path for file in (*files.values(), *objects)])  # refuses what is apart
     skipped = sorted(local.skipped | remote.skipped, key=_order)
     return Discovered((*files.values(), *objects), tuple(skipped))
+
+
+def _in_words(places: Collection[Place]) -> str:
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"`{shown(min(places, key=_order))}`{more}"
 
 
 def _order(place: Place) -> tuple[bool, str, str]:
@@ -199,7 +204,8 @@ def _stat(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        if path.is_symlink():
+        # Unlike `Path.is_symlink`, this is no error where the name itself is one.
+        if os.path.islink(path):  # noqa: PTH114
             raise InvalidInputError(
                 f"`{shown(path)}` is a link that leads nowhere", hint="remove or repair the link"
             ) from error

@@ -53,7 +53,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
     texts = chosen_texts(options)
     columns: Columns | None = None
     first = 0
-    for block, positions in _blocks(file, options, bad):
+    for block, positions in blocks(file, options, bad):
         if columns is None:
             if not texts:
                 texts = default_text(file, options, *fields_of(block))
@@ -69,9 +69,15 @@ def _place(file: Source, positions: Sequence[int], index: int) -> str:
     return place(file, positions[index])
 
 
-def _blocks(
+def blocks(
     file: Source, options: ReadOptions, bad: OnBad
 ) -> Iterator[tuple[list[Record], Sequence[int]]]:
+    """Give the records of a file with their positions, some thousand at a time.
+
+    Raises:
+        InvalidInputError: The file cannot be read, has another shape, or is broken between two
+            records.
+    """
     with utf8_stream(file, options) as stream:
         skipped, begin = _skip_space(stream)
         if options.orient is Orient.COLUMNS:
@@ -116,7 +122,8 @@ def _of_list(
             bad(
                 InvalidInputError(
                     f"{where} is {kind(record)}, not an object",
-                    hint='the list must hold objects, as in [{"text": "…"}]',
+                    hint='the list must hold objects, as in [{"text": "…"}]; what is'
+                    " something else is left out with `--on-bad-input skip`",
                 )
             )
             continue

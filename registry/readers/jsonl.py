@@ -37,7 +37,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
     check_options(file, options)
     texts = chosen_texts(options)
     columns: Columns | None = None
-    for first, block, numbers in _blocks(file, options, bad):
+    for first, block, numbers in blocks(file, options, bad):
         if columns is None:
             if not texts:
                 texts = default_text(file, options, *fields_of(block))
@@ -52,10 +52,14 @@ def _place(file: Source, first: int, numbers: list[int], index: int) -> str:
     return place(file, first + index, numbers[index])
 
 
-def _blocks(
+def blocks(
     file: Source, options: ReadOptions, bad: OnBad
 ) -> Iterator[tuple[int, list[Record], list[int]]]:
-    """Parse lines; yield the position of the first record, the records, and their lines."""
+    """Parse lines; yield the position of the first record, the records, and their lines.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
+    """
     twice = Twice(options.origin_field) if options.origin_field else None
     block: list[Record] = []
     numbers: list[int] = []
@@ -73,7 +77,8 @@ def _blocks(
             bad(
                 InvalidInputError(
                     f"`{file}:{line.number}` is {kind(record)}, not an object",
-                    hint='each line must be one JSON object, as in {"text": "…"}',
+                    hint='each line must be one JSON object, as in {"text": "…"}; others are'
+                    " left out with `--on-bad-input skip`",
                 )
             )
             continue
@@ -97,9 +102,9 @@ def _not_json(
         decode(file, line, options)
     except InvalidInputError as not_valid:
         return not_valid
-    hint = "each line must be one JSON object"
+    hint = "each line must be one JSON object; `--on-bad-input skip` leaves out those that are not"
     if line.content.lstrip().startswith(b"["):
-        hint += "; the file looks like one JSON array instead: say `--format json`"
+        hint = "each line must be one JSON object; if all is one JSON list, say `--format json`"
     return InvalidInputError(
         f"`{file}:{line.number}` is not valid JSON: {error.msg} at column {error.colno}", hint=hint
     )

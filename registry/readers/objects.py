@@ -13,7 +13,7 @@ import pyarrow as pa
 from registry.errors import InvalidInputError
 from registry.readers.files import Source
 from registry.readers.paths import index_of, leading_steps
-from registry.readers.records import Field, Role, missing_field, wrong_type
+from registry.readers.records import Field, Role, missing_field, no_list, wrong_type
 
 Record = dict[str, Any]
 _ALLOWED: Final[dict[Role, frozenset[type]]] = {
@@ -110,6 +110,8 @@ class Columns:
                 values = [get(record, _NOTHING) for record in block]
             except _NoWayError as error:
                 index = next(i for i, record in enumerate(block) if record is error.record)
+                if error.wants_list:
+                    raise no_list(where(index), error.path, error.kind) from error
                 found = Field(error.path, field.role)
                 raise wrong_type(where(index), found, error.kind) from error
             self._note(field.path, block, values)
@@ -173,8 +175,9 @@ def _written(value: str | int | None) -> str | None:
 class _NoWayError(Exception):
     """A path leads through a value that has no fields or items; never leaves this module."""
 
-    def __init__(self, path: str, kind: str) -> None:
+    def __init__(self, path: str, kind: str, *, wants_list: bool = False) -> None:
         super().__init__(path)
+        self.wants_list = wants_list
         self.path = path
         self.kind = kind
         self.record: Record | None = None
@@ -222,7 +225,7 @@ def _item(record: Record, step: str, above: str, default: object) -> Any:
     if items is default or items is None:
         return default
     if not isinstance(items, list):
-        raise _NoWayError(above + name, f"{kind(items)}, not a list;")
+        raise _NoWayError(above + name, kind(items), wants_list=True)
     return items[index] if -len(items) <= index < len(items) else default
 
 

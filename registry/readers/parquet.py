@@ -33,17 +33,68 @@ _READ_BUFFER: Final = 1 << 20
 _SAMPLE_ROWS: Final = 256
 
 
-def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]:
+def records(
+    file: Source, options: ReadOptions, bad: OnBad, groups: range | None = None
+) -> Iterator[Records]:
     """Read the rows of a file, a bounded number at a time, keeping the fields needed.
 
     Only those columns are read from the disk. Page checksums are verified where the file has
     them, and every string is checked to be UTF-8, which Parquet promises but nobody enforces.
+
+    Args:
+        file: The file.
+        options: Which fields are needed.
+        bad: Never called: a damaged row is not told from a damaged file.
+        groups: The row groups to read; all of them by default.
 
     Raises:
         InvalidInputError: The file is damaged or no Parquet file, lacks a field, or a field has a
             type that is not accepted.
     """
     check_options(file, options)
+    with opened_file(file) as parquet:
+        arrow = parquet.schema_arrow
+        texts = chosen_texts(options) or default_text(file, options, *first_level(arrow))
+        fields = needed_fields(texts, options)
+        check_fields(file, arrow, fields)
+        names = projection(file, arrow, fields)
+        begin = first = _rows(parquet, range(groups.start if groups else 0))
+        if groups is None:
+            groups = range(parquet.metadata.num_row_groups)
+        for group in groups:
+            for batch in _group_batches(parquet, group, names):
+                columns = {field: column(file, field, batch, first) for field in fields}
+                yield Records(file, first, texts, columns)
+                first += batch.num_rows
+        # Page checksums do not cover the counts of the footer: a damaged one hides rows.
+        whole = len(groups) == parquet.metadata.num_row_groups
+        promised = parquet.metadata.num_rows if whole else _rows(parquet, groups)
+        if first - begin != promised:
+            raise ValueError(f"it promises {promised} records but has {first - begin}")
+
+
+def row_groups(file: Source) -> list[int]:
+    """Return the bytes of each row group of a file; none where they cannot be trusted.
+
+    A footer whose row groups do not add up is for `records` to refuse.
+    """
+    try:
+        with file.at_random() as opened, pq.ParquetFile(opened, pre_buffer=False) as parquet:
+            groups = range(parquet.metadata.num_row_groups)
+            if _rows(parquet, groups) != parquet.metadata.num_rows:
+                return []
+            return [parquet.metadata.row_group(group).total_byte_size for group in groups]
+    except (pa.ArrowException, OSError, ValueError):
+        return []
+
+
+def _rows(parquet: pq.ParquetFile, groups: range) -> int:
+    return sum(parquet.metadata.row_group(group).num_rows for group in groups)
+
+
+@contextmanager
+def opened_file(file: Source) -> Iterator[pq.ParquetFile]:
+    """Open a file, and turn what goes wrong while it is read into our error."""
     with (
         reading(file, "Parquet"),
         file.at_random() as opened,
@@ -54,20 +105,7 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
             page_checksum_verification=True,
         ) as parquet,
     ):
-        arrow = parquet.schema_arrow
-        texts = chosen_texts(options) or default_text(file, options, *first_level(arrow))
-        fields = needed_fields(texts, options)
-        check_fields(file, arrow, fields)
-        names = projection(file, arrow, fields)
-        first = 0
-        for group in range(parquet.metadata.num_row_groups):
-            for batch in _group_batches(parquet, group, names):
-                columns = {field: column(file, field, batch, first) for field in fields}
-                yield Records(file, first, texts, columns)
-                first += batch.num_rows
-        # Page checksums do not cover the counts of the footer: a damaged one hides rows.
-        if first != parquet.metadata.num_rows:
-            raise ValueError(f"it promises {parquet.metadata.num_rows} records but has {first}")
+        yield parquet
 
 
 @contextmanager
@@ -79,7 +117,10 @@ def reading(file: Source, what: str) -> Iterator[None]:
         if isinstance(error, PermissionError | FileNotFoundError):
             reason, hint = str(error.strerror), "check the path and its permissions"
         else:
-            reason, hint = str(error).partition("\n")[0], "it is damaged: fetch it again"
+            reason, hint = (
+                str(error).partition("\n")[0].rstrip("."),
+                "it is damaged: fetch it again",
+            )
         raise InvalidInputError(
             f"`{file}` cannot be read as {what}: {reason}", hint=hint
         ) from error

@@ -7,6 +7,8 @@ that `registry.readers.fields` need not know where records came from.
 from __future__ import annotations
 
 import difflib
+import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -18,7 +20,9 @@ from registry.core.source import Format, Orient, ReadOptions
 from registry.errors import InvalidInputError
 from registry.readers.files import Source
 
-_ENCODED: Final = frozenset({Format.TEXT, Format.JSONL, Format.JSON, Format.CSV, Format.TSV})
+_ENCODED: Final = frozenset(
+    {Format.TEXT, Format.JSONL, Format.JSON, Format.CSV, Format.TSV, Format.WARC}
+)
 OnBad = Callable[[InvalidInputError], None]
 """What a reader calls for a record that is not valid: raises the error, or notes what is left out.
 
@@ -128,7 +132,7 @@ def default_text(
     hint = f"its fields are {listed(names)}" if names else "it has no fields"
     if free:
         example = next(filter(None, free))
-        hint = f"choose with `--text-field`, as in `--text-field {example}`; {hint}"
+        hint = f"choose with `--text-field`, as in `--text-field {shlex.quote(example)}`; {hint}"
     raise InvalidInputError(f"`{file}` has no field `text` and {found}", hint=hint)
 
 
@@ -152,7 +156,25 @@ def wrong_type(where: str, field: Field, found: str) -> InvalidInputError:
     }[field.role]
     return InvalidInputError(
         f"{where}: the field `{field.path}` is {found}, not {expected}",
-        hint="name a field inside it, as in `outer.inner`, or another field",
+        hint=f"{_way_into(field.path, found)}name another field, or write the values as {expected}",
+    )
+
+
+def _way_into(path: str, found: str) -> str:
+    """Return how to name what is inside of a value that is described in words, or nothing."""
+    shape = re.search("list|object|struct", found)
+    if shape is None:
+        return ""
+    if shape[0] == "list":
+        return f"name an item of it, as in `{path}[0]` or `{path}[0].inner`, "
+    return f"name a field inside it, as in `{path}.inner`, "
+
+
+def no_list(where: str, path: str, found: str) -> InvalidInputError:
+    """Return the error for an index into something that has no items."""
+    return InvalidInputError(
+        f"{where}: the field `{path}` is {found}, not a list",
+        hint=f"name it without an index, as in `{path}`",
     )
 
 

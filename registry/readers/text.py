@@ -35,6 +35,31 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
     Raises:
         InvalidInputError: The file cannot be read, or the options name fields.
     """
+    _check(file, options)
+    if options.lines:
+        yield from _blocks(file, _by_line(file, options, bad))
+    elif options.paragraphs:
+        yield from _blocks(file, _by_paragraph(file, options, bad))
+    elif (text := content(file, options, bad)) is not None:
+        yield _records(file, 0, [text], [1])
+
+
+def content(file: Source, options: ReadOptions, bad: OnBad) -> str | None:
+    """Read the exact content of a text file, or None where it is not valid and left out.
+
+    Raises:
+        InvalidInputError: As `records`.
+    """
+    _check(file, options)
+    found = whole(file, options)
+    try:
+        return found.decode()
+    except UnicodeDecodeError as error:
+        bad(not_valid(str(file), options, error, 0))
+        return None
+
+
+def _check(file: Source, options: ReadOptions) -> None:
     check_options(file, options)
     fields = chosen_texts(options) + tuple(field.path for field in other_fields(options))
     if fields:
@@ -42,18 +67,6 @@ def records(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[Records]
             f"`{file}` is a text file and has no field `{fields[0]}`",
             hint="fields are for Parquet, Arrow, JSON, CSV and TSV: say which with `--format`",
         )
-    if options.lines:
-        yield from _blocks(file, _by_line(file, options, bad))
-    elif options.paragraphs:
-        yield from _blocks(file, _by_paragraph(file, options, bad))
-    else:
-        content = whole(file, options)
-        try:
-            text = content.decode()
-        except UnicodeDecodeError as error:
-            bad(not_valid(str(file), options, error, 0))
-        else:
-            yield _records(file, 0, [text], [1])
 
 
 def _by_line(file: Source, options: ReadOptions, bad: OnBad) -> Iterator[tuple[int, str]]:

@@ -8,14 +8,15 @@ should be.
 
 from __future__ import annotations
 
+from registry.intake.run import Progress
 from registry.register.declaration import (
     NOT_ASSESSED,
     Acquired,
     Declaration,
     Outcome,
-    Progress,
     Registration,
 )
+from registry.register.many import Settled, many
 from registry.register.version import version
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "Outcome",
     "Progress",
     "Registration",
+    "Settled",
+    "many",
     "version",
 ]

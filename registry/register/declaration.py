@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from registry import readers
 from registry.core.dataset import (
     Access,
     DatasetRef,
@@ -126,9 +125,10 @@ class Registration:
         added: For a known version: what was added to it, in words.
         skipped: Files, and members of archives, that are no input: hidden ones, cards, links.
         bad_input: Records and text files that are not valid and were left out, as `--on-bad-input
-            skip` asks: place and reason of the first `MAX_LISTED`.
+            skip` asks: place and reason of the first ones.
         bad_count: How many of those there are.
-        files: How many files were read.
+        files: How many files there are.
+        reused_files: How many of them were not read, because they had not changed since.
         same_content: Other datasets' versions with exactly this content.
     """
 
@@ -136,17 +136,8 @@ class Registration:
     outcome: Outcome
     added: tuple[str, ...]
     skipped: tuple[str, ...]
-    bad_input: tuple[readers.Skip, ...]
+    bad_input: tuple[str, ...]
     bad_count: int
     files: int
+    reused_files: int
     same_content: tuple[DatasetRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a registration is."""
-
-    documents: int
-    bytes: int
-    files: int
-    total_files: int

@@ -31,10 +31,11 @@ from registry.db.models import (
     Location,
     Namespace,
 )
+from registry.intake.run import Draft
 from registry.places import relative
 from registry.query import catalogue
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
-from registry.register.reading import Asked, Draft
+from registry.register.reading import Asked
 
 MAX_GENERATORS: Final = 200
 
@@ -75,8 +76,8 @@ def record(
             base=base,
             options=options.to_json(),
             files=[
-                _file(file, name) | draft.passed.of(file)
-                for file, name in zip(found.files, names, strict=True)
+                _file(asked, file, name) | draft.gathered.passed.of(number)
+                for number, (file, name) in enumerate(zip(found.files, names, strict=True))
             ],
             order_root=draft.identity.order_root,
             table_digest=draft.table_digest,
@@ -109,15 +110,16 @@ def record(
         if known is None:
             kind = EntryKind.VERSION_REGISTERED
         ledger.append(session, kind, now=now, facts={"version": target.number}, rows=rows)
-    passed = draft.passed
+    passed = draft.gathered.passed
     registration = Registration(
         target,
         outcome,
         added,
         skipped=(*map(str, found.skipped), *passed.members),
-        bad_input=tuple(passed.bad),
-        bad_count=passed.bad_by_file.total(),
+        bad_input=tuple(why for _, why in passed.bad),
+        bad_count=passed.count.total(),
         files=len(found.files),
+        reused_files=draft.reused_files,
         same_content=same,
     )
     return Recorded(registration, place is not None)
@@ -162,11 +164,11 @@ def _new_version(
         dataset_id=owner.id,
         number=(last or 0) + 1,
         content_root=draft.identity.content_root,
-        documents=draft.totals.documents,
+        documents=draft.gathered.totals.documents,
         distinct=draft.identity.distinct,
-        empty=draft.totals.empty,
-        bytes=draft.totals.bytes,
-        words=draft.totals.words,
+        empty=draft.gathered.totals.empty,
+        bytes=draft.gathered.totals.bytes,
+        words=draft.gathered.totals.words,
         registered_at=now,
     )
     made.dataset = owner
@@ -232,7 +234,7 @@ def _claims(declaration: Declaration, draft: Draft, options: ReadOptions) -> lis
         if declaration.generators:
             value["generators"] = sorted(set(declaration.generators))
         made.append(_claim(declaration, Property.ORIGIN, value))
-    spoken = draft.spoken
+    spoken = draft.gathered.spoken
     if options.says_origin or options.generator_field:
         value = {"per_document": True, "claims_root": draft.claims_root}
         if options.says_origin:
@@ -315,13 +317,14 @@ def _in_words(place: Location | None, claims: list[Claim]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _file(file: readers.SourceFile, name: str) -> dict[str, Any]:
+def _file(asked: Asked, file: readers.SourceFile, name: str) -> dict[str, Any]:
     """Return what a place says about a file: what is not known of it is left out."""
     said = {
         "etag": file.etag,
         "mtime_ns": None if file.mtime_ns is None else str(file.mtime_ns),
         "name": name,
         "size": None if isinstance(file, readers.PipedFile) else file.size,
+        "unsettled": None if asked.is_settled(file) else True,
     }
     return {key: value for key, value in said.items() if value is not None}
 

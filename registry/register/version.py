@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from registry import intents, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
@@ -12,10 +14,11 @@ from registry.db.models import (
 )
 from registry.db.session import Database
 from registry.errors import InvalidInputError
+from registry.intake.run import Draft, Progress
 from registry.places import Place
-from registry.register.declaration import Declaration, Progress, Registration
+from registry.register.declaration import Declaration, Registration
 from registry.register.reading import Asked, Clock, read
-from registry.register.recording import record
+from registry.register.recording import Recorded, record
 
 
 def version(
@@ -27,12 +30,17 @@ def version(
     options: ReadOptions,
     clock: Clock,
     keep: bool = False,
+    reread: bool = False,
+    jobs: int | None = None,
+    dry_run: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Registration:
     """Register the documents in some files as a version of a dataset.
 
     Content that the dataset already has makes no new version: what is new about it, a claim or a
-    place, is added to the version it is.
+    place, is added to the version it is. Files that have not changed since they were registered
+    with the same options, by path, size and time, are not read again; nor is what an interrupted
+    registration of the same dataset had finished.
 
     Args:
         database: The catalogue.
@@ -42,6 +50,9 @@ def version(
         options: How files become documents, and what each record says itself.
         clock: The registry's clock.
         keep: Keep the texts in the vault, so that they outlive their files.
+        reread: Read every file, also those that have not changed.
+        jobs: How many processes may read at once; None for as many as there are cores.
+        dry_run: Do everything, and record nothing.
         on_progress: Called after each batch.
 
     Raises:
@@ -56,24 +67,65 @@ def version(
             "standard input cannot be read again when its texts are exported",
             hint="keep the texts with `--keep`, or write them to a file first",
         )
-    asked = Asked(found, declaration, options, keep)
+    asked = Asked(found, declaration, options, keep, reread, jobs, started=clock())
     intents.recover(database, store, now=clock())
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
         draft = read(database, store, writer, asked, clock, on_progress)
-        store.publish(writer.uid, DOCUMENTS)
-        if keep:
-            store.publish(writer.uid, VAULT)
-        store.end_staging(writer.uid)
-        with database.write() as session:
-            result = record(session, writer, asked, draft, clock())
-            if result.uses_table:
-                intents.close(session, writer)
-            else:
-                intents.close_without_files(session, writer)
-    except BaseException:
-        intents.abandon(database, store, writer)
+        if dry_run:
+            result = _tried(database, writer, asked, draft, clock)
+        else:
+            result = _recorded(database, store, writer, asked, draft, clock)
+    except BaseException as error:
+        intents.abandon(database, store, writer, resumable=not _is_full(error))
         raise
-    if not result.uses_table:
+    if dry_run or not result.uses_table:
         intents.abandon(database, store, writer)
     return result.registration
+
+
+def _recorded(
+    database: Database,
+    store: Store,
+    writer: intents.Writer,
+    asked: Asked,
+    draft: Draft,
+    clock: Clock,
+) -> Recorded:
+    """Put the files into their place, then record everything in one transaction."""
+    store.publish(writer.uid, DOCUMENTS)
+    if asked.keep:
+        store.publish(writer.uid, VAULT)
+    store.end_staging(writer.uid)
+    with database.write() as session:
+        result = record(session, writer, asked, draft, clock())
+        if result.uses_table:
+            intents.close(session, writer)
+        else:
+            intents.close_without_files(session, writer)
+    return result
+
+
+@dataclass(slots=True)
+class _Undone(Exception):  # noqa: N818 - it ends a transaction, and nobody else sees it
+    result: Recorded
+
+
+def _tried(
+    database: Database, writer: intents.Writer, asked: Asked, draft: Draft, clock: Clock
+) -> Recorded:
+    """Record everything in a transaction that is then undone."""
+    try:
+        with database.write() as session:
+            result = record(session, writer, asked, draft, clock())
+            session.expunge_all()
+            raise _Undone(result)
+    except _Undone as undone:
+        return undone.result
+
+
+def _is_full(error: BaseException) -> bool:
+    """Return whether the storage has no room: then nothing is left lying there."""
+    cause = error.__cause__
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return isinstance(cause, OSError) and cause.errno in full

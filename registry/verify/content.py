@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from registry import shards
 from registry.core.digest import hash_slices
 from registry.core.manifest import ORIGIN_NAMES, Column, Manifest, ShardEntry, Tally
-from registry.core.merkle import HASH_SIZE, content_root
+from registry.core.merkle import HASH_SIZE
 from registry.errors import UnavailableError, VerificationError
+from registry.sorted_hashes import HashSorter
 from registry.verify.files import BLOCK
 from registry.verify.footer import (
     MAX_FOOTER,
@@ -49,13 +50,15 @@ class Totals:
     """What the rows of all shards add up to.
 
     Attributes:
-        hashes: The content hashes, 32 bytes per row.
+        hashes: The content hashes of all rows, which `check` gives up.
+        rows: How many rows there are.
         empty: Texts of no bytes.
         origins: Documents, bytes and human bytes by origin.
         inputs: Documents and bytes by dataset and version.
     """
 
-    hashes: bytearray = field(default_factory=bytearray)
+    hashes: HashSorter = field(default_factory=HashSorter)
+    rows: int = 0
     empty: int = 0
     origins: dict[str, Tally] = field(default_factory=dict)
     inputs: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
@@ -63,14 +66,19 @@ class Totals:
     def check(
         self, manifest: Manifest, inputs: dict[tuple[str, int], tuple[int, int]]
     ) -> Iterator[VerificationError]:
-        """Yield what differs from the signed manifest and inputs, once every shard was read."""
+        """Yield what differs from the signed manifest and inputs, once every shard was read.
+
+        Raises:
+            UnavailableError: There are more rows than fit into memory, and the disk refused.
+        """
         if present(self.origins) != present(manifest.origins):
             yield _mismatch("the rows of all shards do not add up to the signed origins")
         if self.inputs and self.inputs != inputs:
             yield _mismatch("the rows do not come from the signed inputs")
         if self.empty != manifest.empty:
             yield _mismatch(f"{self.empty:,} texts are empty, signed are {manifest.empty:,}")
-        root, distinct = _content_root(self.hashes)
+        with _spilling():
+            root, distinct = self.hashes.finish()
         if root.hex() != manifest.content_root:
             yield VerificationError(
                 "the texts are not those of the signed content root", code="E_CONTENT_ROOT"
@@ -79,13 +87,20 @@ class Totals:
             yield _mismatch(f"{distinct:,} texts are distinct, signed are {manifest.distinct:,}")
 
 
-def _content_root(joined: bytearray) -> tuple[bytes, int]:
-    """Return the content root of hashes in any order, and how many of them are distinct."""
-    count = len(joined) // HASH_SIZE
-    hashes = pa.Array.from_buffers(pa.binary(HASH_SIZE), count, [None, pa.py_buffer(joined)])
-    ordered = hashes.take(pc.sort_indices(hashes))
-    steps = pc.sum(pc.not_equal(ordered[1:], ordered[:-1])).as_py() or 0
-    return content_root(_joined(ordered)), min(count, 1) + steps
+@contextmanager
+def _spilling() -> Iterator[None]:
+    """Say what a disk refuses that has no room for the hashes of many rows.
+
+    Raises:
+        UnavailableError: Always, in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"the hashes of so many rows cannot be put aside: {error.strerror or error}",
+            hint="make room for 32 bytes per row in the folder that `TMPDIR` names",
+        ) from error
 
 
 def present(origins: dict[str, Tally]) -> dict[str, Tally]:
@@ -225,7 +240,9 @@ class _Rows:
         beside = bytes(_joined(batch.column("content_hash")))
         if beside != hashes:
             self._note(self._unlike(hashes, beside))
-        self.totals.hashes += hashes
+        with _spilling():
+            self.totals.hashes.add(hashes)
+        self.totals.rows += batch.num_rows
         self.tree.add(batch)
         self._labels(batch, shards.text_bytes(texts).cast(pa.int64()))
 

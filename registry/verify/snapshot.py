@@ -355,10 +355,10 @@ class _Content:
         self._complete, complete = False, self._complete
         findings = self._findings
         reader = ShardReader(file, size)
-        rows_before = len(self._totals.hashes)
+        rows_before = self._totals.rows
         columns = self._certificate.manifest.columns
         wrong = list(reader.check(entry, columns, self._totals, progress=progress))
-        findings.rows += (len(self._totals.hashes) - rows_before) // 32
+        findings.rows += self._totals.rows - rows_before
         findings.statistics += reader.statistics
         for error in wrong:
             findings.add(error, entry.name)
@@ -446,7 +446,7 @@ def _shard(path: Path, key: PublicKey | None, on_progress: Progress) -> Report:
                 on_progress(done, size)
 
             wrong = list(reader.check(said.shard, said.columns, totals, progress=progress))
-            findings.bytes, findings.rows = size, len(totals.hashes) // 32
+            findings.bytes, findings.rows = size, totals.rows
             findings.statistics = reader.statistics
             for error in wrong:
                 findings.add(error, name)

@@ -78,11 +78,11 @@ def test_a_reader_does_not_wait_for_a_writer(world: World) -> None:
         session.rollback()
 
 
-def test_waiting_too_long_is_an_error_that_says_what_to_do(sqlite_world: World) -> None:
-    impatient = Database(sqlite_world.url, busy_seconds=0.05)
+def test_waiting_too_long_is_an_error_that_says_what_to_do(world: World) -> None:
+    impatient = Database(world.url, busy_seconds=0.05)
     try:
         with (
-            sqlite_world.database.write(),
+            world.database.write(),
             pytest.raises(UnavailableError, match="locked by another") as caught,
             impatient.write(),
         ):

@@ -11,7 +11,7 @@ from registry.core.evidence import DateInterval, DateKind, iso_time
 from registry.core.lineage import EdgeKind
 from registry.errors import ConflictError
 from registry.query.standing import NEVER
-from tests.world import World, write_documents
+from tests.world import World
 
 A, B, C, D = "By Ada.", "By Blaise.", "By Carl.", "By Dorothy."
 
@@ -312,17 +312,6 @@ def test_dates_found_at_another_place_are_mapped_by_content_the_later_ones(
     ]
     world.register("d", later, folder="three", date_fields=fields)
     assert ends(world, "d")[0] == "2019-12-31"
-
-
-def test_a_version_without_documents(sqlite_world: World) -> None:
-    world = sqlite_world
-    world.register("none", [], file="a.jsonl", origin=Origin.HUMAN)
-    world.register("none", paths=[write_documents(world.folder / "e.parquet", [])])
-    fields = [(DateKind.PUBLISHED, "at")]
-    world.register("none", [], folder="two", date_fields=fields, origin_field="by")
-    stand = world.standing("none")
-    assert len(stand.hashes) == 0
-    assert world.origins("none") == {}
 
 
 def test_a_missing_or_changed_selection_is_refused_and_never_ignored(sqlite_world: World) -> None:

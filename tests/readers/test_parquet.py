@@ -114,7 +114,7 @@ NOT_UTF8 = pa.array([b"ok", None, b"caf\xe9"], pa.binary()).view(pa.string())
         ({"a": ["x"]}, {"text_fields": ("a[0]",)}, ["no record", "`a[0]`", "`a`"]),
         ({"a": [[{"b": "x"}]]}, {"text_fields": ("a.b",)}, ["`a.b`", "`a[0].b`"]),
         ({"text": [b"a"]}, {}, ["`text`", "type binary"]),
-        ({"text": [{"a": "b"}]}, {}, ["`text`", "struct<", "outer.inner"]),
+        ({"text": [{"a": "b"}]}, {}, ["`text`", "struct<", "`text.inner`"]),
         (
             {"text": NOT_UTF8},
             {},

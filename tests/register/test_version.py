@@ -69,13 +69,19 @@ def test_the_content_root_is_that_of_the_sorted_hashes(sqlite_world: World) -> N
     assert made.version.content_root == content_root(b"".join(ordered)).hex()
 
 
-def test_a_dataset_without_documents_is_a_version(world: World) -> None:
-    made = world.register("nothing", [], file="empty.jsonl")
-    assert made.outcome is Outcome.REGISTERED
-    assert (made.version.documents, made.version.distinct, made.version.bytes) == (0, 0, 0)
-    assert len(world.standing("nothing").hashes) == 0
-    assert world.register("nothing", [], file="empty.jsonl").outcome is Outcome.UNCHANGED
+def test_files_without_documents_are_refused_and_nothing_is_recorded(world: World) -> None:
+    before = world.log_size()
+    with pytest.raises(InvalidInputError, match=r"no document in `.*empty\.jsonl`"):
+        world.register("nothing", [], file="empty.jsonl")
+    assert world.log_size() == before
     assert world.problems() == []
+
+
+def test_an_empty_file_among_others_is_no_error(sqlite_world: World) -> None:
+    folder = sqlite_world.folder / "some"
+    write_documents(folder / "a.jsonl", [])
+    write_documents(folder / "b.jsonl", ["b"])
+    assert sqlite_world.register("some", paths=[folder]).version.documents == 1
 
 
 def test_only_empty_documents_are_documents(sqlite_world: World) -> None:

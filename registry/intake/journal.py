@@ -1,0 +1,83 @@
+"""What an interrupted run had finished: a note beside each part, and how the next run takes it.
+
+A part counts when its note is there, which is written after the part is durable. The same unit,
+read with the same options, gives the same rows: so a note says exactly which unit it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from registry import documents
+from registry.blobs import NOTES, write_file
+from registry.core.digest import sha256_hex
+from registry.intake.part import Asked, Part
+from registry.intake.units import Unit
+
+
+def note(folder: Path, unit: Unit, part: Part) -> None:
+    """Note that a part is finished.
+
+    Args:
+        folder: The folder of the notes.
+        unit: What was read.
+        part: What it gave.
+
+    Raises:
+        UnavailableError: The disk refused.
+    """
+    value = {"unit": unit.to_json(), "part": part.to_json()}
+    write_file(folder / f"{unit.number:05d}.json", json.dumps(value).encode("ascii"))
+
+
+def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked) -> dict[int, Part]:
+    """Take over the parts of interrupted runs that are parts of this one, by moving them.
+
+    Args:
+        left: What interrupted runs left: folders with `notes`, `documents` and maybe `vault`.
+        units: What is to be read.
+        asked: How, and where the parts go.
+
+    Returns:
+        The parts that need not be read again, by the number of their unit.
+    """
+    wanted = {_key(unit.to_json()): unit for unit in units}
+    taken: dict[int, Part] = {}
+    for folder in left:
+        for path in sorted((folder / NOTES).glob("*.json")):
+            read = _read(path)
+            unit = wanted.get(_key(read[0])) if read else None
+            if unit is None or read is None or unit.number in taken:
+                continue
+            if _move(folder, int(path.stem), asked, unit.number, read[1].digest):
+                taken[unit.number] = read[1]
+    return taken
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Part] | None:
+    """Return what a note says, or None if it is from another release or damaged."""
+    try:
+        value = json.loads(path.read_bytes())
+        return value["unit"], Part.from_json(value["part"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _move(folder: Path, number: int, asked: Asked, to: int, digest: str) -> bool:
+    """Move the files of a part; what is damaged or missing is no part."""
+    sources = [folder / target.name / documents.part_name(number) for target in asked.folders]
+    try:
+        if documents.digest_file(sources[0]) != digest or not all(map(Path.is_file, sources)):
+            return False
+        for source, target in zip(sources, asked.folders, strict=True):
+            source.rename(target / documents.part_name(to))
+    except OSError:
+        return False
+    return True
+
+
+def _key(unit: dict[str, Any]) -> str:
+    return sha256_hex(json.dumps(unit, sort_keys=True).encode("ascii"))

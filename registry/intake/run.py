@@ -1,0 +1,257 @@
+"""Read all units, on all cores, and fold the parts into what identifies the content."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.parquet as pq
+
+from registry import documents
+from registry.errors import RegistryError
+from registry.intake import earlier, journal, part
+from registry.intake.earlier import Taken
+from registry.intake.gathered import Gathered
+from registry.intake.part import Asked, Part, Step
+from registry.intake.pool import Pool, cores
+from registry.intake.units import Unit
+from registry.intake.worker import Crash
+from registry.shards import RecordTree
+
+PARALLEL_FROM: Final = 24 << 20
+"""From how many bytes on disk other processes are worth starting: 24 MiB."""
+_PATIENCE: Final = 0.2
+_NOT_SAID: Final = ("content_hash", "bytes", "words", "file", "record", "part")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is.
+
+    Attributes:
+        documents: Documents so far.
+        bytes: Bytes of their texts.
+        files: Files that are finished.
+        total_files: All files.
+        read: Bytes on disk of what is finished.
+        total: Bytes on disk of all files.
+        reused: Those of them that need not be read: unchanged, or read by an interrupted run.
+    """
+
+    documents: int
+    bytes: int
+    files: int
+    total_files: int
+    read: int
+    total: int
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done.
+
+    Attributes:
+        units: What is read, in order.
+        taken: Those whose rows another table has, by number.
+        found: Those that an interrupted run had finished, by number.
+        asked: How units are read, and where parts go.
+        notes: Where finished parts are noted.
+        jobs: How many processes may work at once; None for as many as there are cores.
+    """
+
+    units: Sequence[Unit]
+    taken: Mapping[int, Taken]
+    found: Mapping[int, Part]
+    asked: Asked
+    notes: Path
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What reading all files gave.
+
+    Attributes:
+        gathered: What all documents add up to.
+        identity: What makes the content this one.
+        table_digest: The digest of the document table.
+        claims_root: A commitment to what the data says per document, or None if it says nothing.
+        reused_files: How many files were not read.
+    """
+
+    gathered: Gathered
+    identity: documents.Identity
+    table_digest: str
+    claims_root: str | None
+    reused_files: int
+
+
+def read(work: Work, on_progress: Callable[[Progress], None]) -> Draft:
+    """Read every document once, and return what that gave.
+
+    Of several errors the one in the first file is raised, whatever was read at the same time.
+
+    Args:
+        work: What is to be done.
+        on_progress: Called often, between batches; what it raises ends everything.
+
+    Raises:
+        RegistryError: A file cannot be read under the options.
+        OSError: A part cannot be written.
+    """
+    return _Run(work, on_progress).read()
+
+
+@dataclass(slots=True)
+class _Fold:
+    """Folds parts in the order of their units."""
+
+    asked: Asked
+    gathered: Gathered = field(default_factory=Gathered)
+    contents: documents.Contents = field(init=False)
+    tree: RecordTree = field(default_factory=RecordTree)
+    digests: list[str] = field(default_factory=list)
+    said: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.contents = documents.Contents(self.asked.documents.parent)
+        names = part.schema(self.asked.options).names
+        self.said = [name for name in names if name not in _NOT_SAID]
+
+    def add(self, one: Part) -> None:
+        path = self.asked.documents / documents.part_name(len(self.digests))
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            for rows in file.iter_batches(1 << 16, columns=["content_hash", *self.said]):
+                self.contents.add(documents.hashes_of(rows.column("content_hash")))
+                if self.said:
+                    self.tree.add(rows.select(["content_hash", *self.said]))
+        self.gathered.merge(one.gathered)
+        self.digests.append(one.digest)
+
+    def draft(self, reused_files: int) -> Draft:
+        return Draft(
+            self.gathered,
+            self.contents.identity(),
+            documents.digest_files(self.digests),
+            self.tree.root().hex() if self.said else None,
+            reused_files,
+        )
+
+
+class _Run:
+    """Hands out units, and takes in what comes back in whatever order."""
+
+    def __init__(self, work: Work, on_progress: Callable[[Progress], None]) -> None:
+        self._work = work
+        self._on_progress = on_progress
+        self._fold = _Fold(work.asked)
+        self._parts: dict[int, Part] = dict(work.found)
+        self._errors: dict[int, Exception] = {}
+        self._steps: dict[int, Step] = {}
+        self._own: tuple[Unit, Generator[Step, None, Part]] | None = None
+        rest = [unit for unit in work.units if unit.number not in work.found]
+        # Rows that are there already are taken by this process.
+        self._there = deque(unit for unit in rest if unit.number in work.taken)
+        self._waiting = deque(unit for unit in rest if unit.number not in work.taken)
+        size = sum(unit.size for unit in self._waiting)
+        self._total = sum(unit.size for unit in work.units)
+        self._reused = self._total - size
+        jobs = cores() if work.jobs is None else work.jobs
+        worth = size >= PARALLEL_FROM
+        self._workers = max(0, min(jobs, len(self._waiting)) - 1) if worth else 0
+        # Another thread is of use while there is a core that no process keeps busy.
+        self._ahead = self._workers + 1 < jobs
+
+    def read(self) -> Draft:
+        with Pool(self._workers, self._work.asked) as pool:
+            try:
+                while len(self._fold.digests) < len(self._work.units):
+                    while pool.idle and self._waiting and not self._errors:
+                        pool.give(self._waiting.popleft())
+                    self._go_on()
+                    for unit, said in pool.hear(0 if self._own else _PATIENCE):
+                        self._heard(unit, said)
+                    self._settle()
+                    self._tell()
+            finally:
+                if self._own:
+                    self._own[1].close()
+        reused = {*self._work.found, *self._work.taken}
+        return self._fold.draft(
+            sum(len(unit.files) for unit in self._work.units if unit.ends and unit.number in reused)
+        )
+
+    def _go_on(self) -> None:
+        """Read a batch of this process's own unit."""
+        if self._own is None and not self._errors:
+            self._own = self._start()
+        if self._own is None:
+            return
+        unit, reading = self._own
+        said: Step | Part | Exception
+        try:
+            said = next(reading)
+        except StopIteration as end:
+            said = end.value
+        except (RegistryError, OSError) as error:
+            said = error
+        if not isinstance(said, Step):
+            self._own = None
+        self._heard(unit, said)
+
+    def _start(self) -> tuple[Unit, Generator[Step, None, Part]] | None:
+        if self._there:
+            unit = self._there.popleft()
+            return unit, earlier.read(self._work.taken[unit.number], self._work.asked)
+        if self._waiting:
+            unit = self._waiting.popleft()
+            return unit, part.read(unit, self._work.asked, ahead=self._ahead)
+        return None
+
+    def _heard(self, unit: Unit, said: Any) -> None:
+        if isinstance(said, Step):
+            self._steps[unit.number] = said
+            return
+        self._steps.pop(unit.number, None)
+        if isinstance(said, Part):
+            self._parts[unit.number] = said
+            if len(self._work.units) > 1:
+                journal.note(self._work.notes, unit, said)
+        else:
+            self._errors[unit.number] = said
+
+    def _settle(self) -> None:
+        """Fold the parts whose turn it is; raise the error whose turn it is."""
+        while (one := self._parts.pop(len(self._fold.digests), None)) is not None:
+            self._fold.add(one)
+        error = self._errors.get(len(self._fold.digests))
+        if isinstance(error, Crash):
+            raise RuntimeError(f"a process that read files has a defect:\n{error}")
+        if error is not None:
+            raise error
+
+    def _tell(self) -> None:
+        folded = self._work.units[: len(self._fold.digests)]
+        done = [*folded, *(self._work.units[number] for number in self._parts)]
+        counted: list[documents.Totals | Step] = [
+            self._fold.gathered.totals,
+            *(one.gathered.totals for one in self._parts.values()),
+            *self._steps.values(),
+        ]
+        files = sum(len(unit.files) for unit in done if unit.ends)
+        files += sum(step.files for step in self._steps.values())
+        self._on_progress(
+            Progress(
+                documents=sum(it.documents for it in counted),
+                bytes=sum(it.bytes for it in counted),
+                files=files,
+                total_files=sum(len(unit.files) for unit in self._work.units if unit.ends),
+                read=sum(unit.size for unit in done),
+                total=self._total,
+                reused=self._reused,
+            )
+        )

@@ -1,0 +1,96 @@
+"""When each document was written or existed: the bracket that the claims leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from registry.core.claim import Amounts, Property
+from registry.core.evidence import DateInterval, DateKind
+from registry.db.models import Claim
+from registry.query.standing.part import Part
+from registry.query.standing.said import Said
+
+NEVER: Final = np.iinfo(np.int64).max
+"""Stands for "no bound is claimed" in `not_after`."""
+EVER: Final = np.iinfo(np.int64).min
+"""Stands for "no bound is claimed" in `not_before`."""
+
+
+def brackets(said: Said, part: Part) -> tuple[Amounts, Amounts]:
+    """Return the bracket of each row: `not_before` and `not_after`, microseconds since 1970 UTC.
+
+    All kinds of dates bound existence from above, so the earliest kind counts; claims of one kind
+    contradict each other, so the latest of them counts. What the data says per document of a kind
+    is not undercut by what is said of that kind for all documents.
+    """
+    intervals: dict[DateKind, DateInterval] = {}
+    own: tuple[Amounts, Amounts] | None = None
+    kinds: set[DateKind] = set()
+    for claim in said.of(Property.DATE):
+        if claim.location_id is None:
+            interval = DateInterval.from_json(claim.value)
+            before = intervals.get(interval.kind)
+            intervals[interval.kind] = interval if before is None else _wider(before, interval)
+        else:
+            spoken = _spoken(said, part, claim)
+            own = spoken if own is None else _later(own, spoken)
+            kinds |= {DateKind(kind) for kind in claim.value["kinds"]}
+    whole = _bracket(part, min(intervals.values(), key=_end, default=None))
+    if own is None:
+        return whole
+    same = [item for kind, item in intervals.items() if kind in kinds]
+    other = [item for kind, item in intervals.items() if kind not in kinds]
+    dated = own[1] != NEVER
+    for item in same:
+        own = _later(own, _bracket(part, item))
+    begin, end = _bracket(part, min(other, key=_end, default=None))
+    # A text cannot be from after the time until which all of it is said to have been gathered:
+    # the two contradict each other, and the later date counts.
+    contradicted = dated & (own[0] != EVER) & (own[0] > end)
+    earlier = (own[1] < end) | contradicted
+    begin, end = np.where(earlier, own[0], begin), np.where(earlier, own[1], end)
+    return np.where(dated, begin, whole[0]), np.where(dated, end, whole[1])
+
+
+def _end(interval: DateInterval) -> int:
+    return interval.not_after
+
+
+def _bracket(part: Part, interval: DateInterval | None) -> tuple[Amounts, Amounts]:
+    """Return one interval, or none, for each document."""
+    begin = EVER if interval is None else interval.not_before
+    end = NEVER if interval is None else interval.not_after
+    rows = len(part)
+    return np.full(rows, begin, np.int64), np.full(rows, end, np.int64)
+
+
+def _wider(one: DateInterval, two: DateInterval) -> DateInterval:
+    return replace(
+        one,
+        not_before=min(one.not_before, two.not_before),
+        not_after=max(one.not_after, two.not_after),
+    )
+
+
+def _spoken(said: Said, part: Part, claim: Claim) -> tuple[Amounts, Amounts]:
+    """Return what the data itself says per document."""
+    if said.here(claim):
+        return part.times("not_before", EVER), part.times("not_after", NEVER)
+    other = said.elsewhere(claim)
+    return (
+        other.times(part.hashes, "not_before", EVER),
+        other.times(part.hashes, "not_after", NEVER),
+    )
+
+
+def _later(one: tuple[Amounts, Amounts], two: tuple[Amounts, Amounts]) -> tuple[Amounts, Amounts]:
+    """Return the wider of two brackets; a bracket that is not there gives way to one that is."""
+    ends = np.where(
+        (one[1] == NEVER) | (two[1] == NEVER),
+        np.minimum(one[1], two[1]),
+        np.maximum(one[1], two[1]),
+    )
+    return np.minimum(one[0], two[0]), ends
