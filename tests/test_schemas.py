@@ -276,7 +276,7 @@ def test_every_schema_has_an_example_that_fits_it_and_notices_changes(
             {"name": "team/chat", "paths": ["data/*.jsonl.gz", "s3://bucket/chat/"],
              "origin_field": "label", "origin_map": {"person": "human", "bot": "ai"}},
         ]}  # fmt: skip
-        by_people = {"recipe": [recipe], "sources": [listed]}
+        by_people: dict[str, list[Any]] = {"recipe": [recipe], "sources": [listed]}
         for name, documents in (by_people | outputs.documents | signed).items():
             example = json.dumps(documents[0], indent=2, ensure_ascii=False) + "\n"
             shown = example.replace(str(outputs.folder), "/data/acme")
