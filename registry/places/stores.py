@@ -27,7 +27,7 @@ from registry.settings import s3_anonymous
 ATTEMPTS: Final = 4
 """How often a request is sent before it counts as failed; pyarrow waits longer each time."""
 _CONNECT_SECONDS: Final = 10
-_REQUEST_SECONDS: Final = 60
+_REQUEST_SECONDS: Final = 20
 _GCS_SECONDS: Final = 60
 
 _NOTHING: Final = re.compile(r"NO_SUCH_KEY|RESOURCE_NOT_FOUND|HTTP status 404|does not exist")

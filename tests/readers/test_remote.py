@@ -138,6 +138,23 @@ def test_what_breaks_off_again_and_again_is_never_short(bucket: Bucket, kind: st
         stream.read(4000)
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.jsonl.gz", "a.tar"])
+def test_what_cannot_be_fetched_is_not_called_damaged(
+    bucket: Bucket, tmp_path: Path, name: str
+) -> None:
+    columns = {"text": ["one", "two"]}
+    make: dict[str, Callable[[Path], Path]] = {
+        "a.parquet": lambda path: parquet(path, columns),
+        "a.arrow": lambda path: arrow(path, columns),
+        "a.jsonl.gz": lambda path: jsonl(path, {"text": "one"}),
+        "a.tar": lambda path: tar(path, ("a.txt", "one")),
+    }
+    files = found(bucket.put(name, make[name](tmp_path / name).read_bytes())).files
+    bucket.store.fail(rate=1.0, kinds=("error",), methods=("GET",))
+    with pytest.raises(UnavailableError, match=rf"{name}` cannot be reached"):
+        list(documents(files, ANY))
+
+
 def test_a_file_uri_is_a_path(tmp_path: Path) -> None:
     file = written(tmp_path / "a b.txt", "text")
     (there,) = found(f"file://{tmp_path}/a%20b.txt", str(file)).files
