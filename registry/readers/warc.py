@@ -322,7 +322,8 @@ class _Input:
         except READ_ERRORS as error:
             raise failed(self._file, error) from error
         self._read += len(content)
-        if self._read > max(RATIO_FROM, MAX_RATIO * self._file.size):
+        compressed = self._file.compression is not None
+        if compressed and self._read > max(RATIO_FROM, MAX_RATIO * self._file.size):
             raise InvalidInputError(
                 f"`{self._file}` decompresses to more than {MAX_RATIO} times its size",
                 hint="it may be made to fill a disk: if you trust it, decompress it first",
