@@ -17,7 +17,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -103,7 +102,7 @@ def register(folder: Path, name: str) -> Measured:
     return Measured(done["documents"], done["bytes"], seconds)
 
 
-def _timed(command: Sequence[str]) -> tuple[dict[str, Any], float]:
+def _timed(command: list[str]) -> tuple[dict[str, Any], float]:
     """Return what a command prints as JSON, and the CPU seconds of its process."""
     with tempfile.TemporaryFile() as printed:
         actions = [(os.POSIX_SPAWN_DUP2, printed.fileno(), 1)]

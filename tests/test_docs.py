@@ -151,7 +151,13 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "page",
-    [REPOSITORY / "README.md", DOCS / "guide.md", DOCS / "recipes.md"],
+    [
+        REPOSITORY / "README.md",
+        *(
+            DOCS / f"{name}.md"
+            for name in ("start", "training-set", "stranger", "guide", "recipes", "sources")
+        ),
+    ],
     ids=lambda it: it.stem,
 )
 @pytest.mark.usefixtures("examples")
@@ -256,7 +262,7 @@ _VARIABLES: Final = {
     "default: 30",
     "FIRSTHAND_DATABASE": "the database, as `init --database`; overrides `config.json` in every command",
     "FIRSTHAND_DEBUG": "with any value, an error that nobody expected is shown with its traceback",
-    "FIRSTHAND_S3_ANONYMOUS": "`1` asks S3 without credentials, for public buckets",
+    "FIRSTHAND_S3_ANONYMOUS": "`1` reads public buckets of S3 without credentials",
 }
 """Those that are more than the default of an option."""
 
@@ -374,9 +380,9 @@ def in_the_code(pattern: str) -> set[str]:
 
 
 def test_every_setting_is_in_the_reference() -> None:
-    assert in_the_code(r"\bFIRSTHAND_[A-Z_]+\b") == set(
+    assert in_the_code(r"\bFIRSTHAND_[A-Z0-9_]+\b") == set(
         re.findall(
-            r"^\| `(FIRSTHAND_[A-Z_]+)` \|", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE
+            r"^\| `(FIRSTHAND_[A-Z0-9_]+)` \|", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE
         )
     )
 

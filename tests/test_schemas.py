@@ -20,12 +20,15 @@ from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
 from cli.main import EXIT_CODES, main
+from cli.strict_yaml import load
 from registry.api.app import create_app
+from registry.core import sources_file
 from registry.core.attest import Envelope, Statement
 from registry.core.certificate import Certificate, ShardStatement, Tokens
 from registry.core.digest import canonical
 from registry.core.manifest import Manifest
 from registry.core.recipe import Recipe, parse
+from registry.core.sources_file import SourcesFile
 from registry.errors import InvalidInputError, VerificationError
 from registry.settings import Settings
 from registry.verify.content import ShardReader
@@ -46,7 +49,7 @@ FREE: Final = {"value", "options"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
 OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
 """Keys that are there when there is something to say."""
-MADE_BY_PEOPLE: Final = {"recipe"}
+MADE_BY_PEOPLE: Final = {"recipe", "sources"}
 """Documents in which keys may be left out."""
 MAPS: Final = {"origins", "words", "by_origin", "builder"}
 """Objects with a key per origin, or per program."""
@@ -257,7 +260,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 
 
 def test_every_schema_is_put_to_use(outputs: Outputs, signed: dict[str, list[Any]]) -> None:
-    assert sorted({*outputs.documents, *signed, "recipe"}) == NAMES
+    assert sorted({*outputs.documents, *signed, "recipe", "sources"}) == NAMES
 
 
 def test_every_schema_has_an_example_that_fits_it_and_notices_changes(
@@ -267,7 +270,14 @@ def test_every_schema_has_an_example_that_fits_it_and_notices_changes(
         EXAMPLES.mkdir(exist_ok=True)
         recipe = {"sources": ["gsm8k", {"dataset": "team/chat@2", "where": {"origin": ["human"]}}],
                   "size": "2 MB", "human": {"at_least": "80%"}}  # fmt: skip
-        for name, documents in ({"recipe": [recipe]} | outputs.documents | signed).items():
+        listed = {"defaults": {"license": "MIT"}, "sources": [
+            {"name": "gsm8k", "paths": "data/gsm8k", "origin": "human",
+             "text_field": ["question", "answer"]},
+            {"name": "team/chat", "paths": ["data/*.jsonl.gz", "s3://bucket/chat/"],
+             "origin_field": "label", "origin_map": {"person": "human", "bot": "ai"}},
+        ]}  # fmt: skip
+        by_people = {"recipe": [recipe], "sources": [listed]}
+        for name, documents in (by_people | outputs.documents | signed).items():
             example = json.dumps(documents[0], indent=2, ensure_ascii=False) + "\n"
             shown = example.replace(str(outputs.folder), "/data/acme")
             (EXAMPLES / f"{name}.json").write_text(shown, "utf-8")
@@ -553,6 +563,90 @@ def _describe(model: dict[str, Any]) -> None:
         model["properties"][key]["description"] = " ".join(words.split())
 
 
+def sources_schema() -> dict[str, Any]:
+    """Return the schema of lists of sources as people write them."""
+    made = SourcesFile.model_json_schema()
+    for model in (made, *made["$defs"].values()):
+        _describe(model)
+        for item in model.get("properties", {}).values():
+            _write(item)
+    entry = made["$defs"]["Entry"]
+    keys = {key: item for key, item in entry["properties"].items() if key not in ("name", "paths")}
+    for key, item in entry["properties"].items():
+        if key not in ("name", "paths"):
+            entry["properties"][key] = {"anyOf": [item, {"type": "null"}]}
+    made["properties"]["defaults"] |= {"properties": keys, "additionalProperties": False}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://firsthand.dev/schemas/v0/sources.json",
+    }
+    return head | made | {"title": "List of sources"}
+
+
+def _write(item: dict[str, Any]) -> None:
+    """Widen a value to what people may write: one text for a list of texts."""
+    item.pop("title", None)
+    for option in item.pop("anyOf", [item]):
+        if option.get("type") == "null":
+            continue
+        item |= option
+    item.pop("default", None)
+    if item.get("type") == "array" and item["items"].get("type") == "string":
+        texts = {key: item.pop(key) for key in ("type", "items", "minItems") if key in item}
+        item["anyOf"] = [{"type": "string", "minLength": 1}, texts]
+
+
+def test_the_schema_of_lists_of_sources_is_that_of_the_model(
+    request: pytest.FixtureRequest,
+) -> None:
+    made = json.dumps(sources_schema(), indent=2, ensure_ascii=False) + "\n"
+    path = SCHEMAS / "sources.json"
+    if request.config.getoption("--update-goldens"):
+        path.write_text(made, "utf-8")
+    assert path.read_text("utf-8") == made, "run pytest tests/test_schemas.py --update-goldens"
+
+
+GOOD_LISTS: Final = {
+    "short": "sources: [{name: a, paths: b}]",
+    "several": "sources: [{name: t/a, paths: [b, c], keep: true}, {name: b, paths: [d]}]",
+    "defaults taken back": "defaults: {license: MIT}\nsources: [{name: a, paths: b, license: null}]",
+    "objects": "sources: [{name: a, paths: b, origin_field: l, origin_map: {x: human, 'y': ai}, "
+    "date_field: {published: at}, text_field: [q, a]}]",
+    "dates": "sources: [{name: a, paths: b, authored: '0618..0907', generators: m, access: public}]",
+}
+BAD_LISTS: Final = {
+    "no sources": "defaults: {license: MIT}",
+    "empty sources": "sources: []",
+    "no paths": "sources: [{name: a}]",
+    "empty paths": "sources: [{name: a, paths: []}]",
+    "no name": "sources: [{paths: b}]",
+    "unknown key": "sources: [{name: a, paths: b, orgin: human}]",
+    "unknown key outside": "source: []\nsources: [{name: a, paths: b}]",
+    "unknown default": "defaults: {orgin: human}\nsources: [{name: a, paths: b}]",
+    "a name as default": "defaults: {name: c}\nsources: [{name: a, paths: b}]",
+    "unknown origin": "sources: [{name: a, paths: b, origin: people}]",
+    "unknown origin of a value": "sources: [{name: a, paths: b, origin_field: l, origin_map: {x: y}}]",
+    "unknown kind of date": "sources: [{name: a, paths: b, date_field: {made: at}}]",
+    "text as truth": "sources: [{name: a, paths: b, keep: perhaps}]",
+    "a list": "[a]",
+}
+
+
+@pytest.mark.parametrize("text", GOOD_LISTS.values(), ids=GOOD_LISTS)
+def test_lists_that_fit_the_schema_are_read(text: str) -> None:
+    document = yaml.safe_load(text)
+    assert complaints("sources", document) == []
+    sources_file.parse(document, name="list")
+
+
+@pytest.mark.parametrize("text", BAD_LISTS.values(), ids=BAD_LISTS)
+def test_lists_that_do_not_fit_are_refused(text: str) -> None:
+    document = yaml.safe_load(text)
+    assert not fits("sources", document)
+    with pytest.raises(InvalidInputError):
+        sources_file.parse(document, name="list")
+
+
 def test_the_schema_of_recipes_is_that_of_the_model(request: pytest.FixtureRequest) -> None:
     made = json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
     path = SCHEMAS / "recipe.json"
@@ -606,6 +700,7 @@ def test_recipes_that_do_not_fit_are_refused(text: str) -> None:
 
 def test_the_examples_fit_the_schema() -> None:
     for path in sorted((REPOSITORY / "examples").glob("*.yaml")):
-        document = yaml.load(path.read_text("utf-8"), yaml.BaseLoader)
-        assert complaints("recipe", document) == [], path.name
-        parse(document, name=path.name)
+        document = load(path.read_bytes(), name=path.name)
+        kind = "sources" if path.stem == "sources" else "recipe"
+        assert complaints(kind, document) == [], path.name
+        (sources_file.parse if kind == "sources" else parse)(document, name=path.name)

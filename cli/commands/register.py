@@ -169,7 +169,7 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
         return _many(home, paths, given, watch, as_json=as_json)
     if not paths:
         raise click.UsageError("name files or folders to read, or a list of sources with `--from`")
-    if not given["name"]:
+    if given["name"] is None:
         raise click.UsageError("say what the dataset is called, with `--name`")
     from cli.context import clock, opened, tidy
     from registry import register as verb

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from registry.core.contents import BLOCK, Contents
+from registry.core.contents import BLOCK, Contents, repeats
 
 Amounts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -43,7 +43,8 @@ def total(amounts: Costs) -> int:
 def total_of(amounts: Costs, mask: Mask) -> int:
     """Return the exact sum of the masked amounts, none of which is negative."""
     blocks = range(0, len(amounts), BLOCK)
-    return sum(total(amounts[at : at + BLOCK][mask[at : at + BLOCK]]) for at in blocks)
+    # Times 0 or 1 is many times as fast as picking, where the mask has no pattern.
+    return sum(total(amounts[at : at + BLOCK] * mask[at : at + BLOCK]) for at in blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,8 @@ def seeded_order(hashes: Contents, seed: int) -> Order:
 
 def _ties_by_content(order: Order, mixed: npt.NDArray[np.uint64], hashes: Contents) -> Order:
     """Order what was mixed alike, which differs behind its first 64 bits only, by all of them."""
-    tied = np.zeros(len(order), np.bool_)
-    for begin in range(1, len(order), BLOCK):
-        end = min(begin + BLOCK, len(order))
-        block = mixed[order[begin - 1 : end]]
-        tied[begin:end] = block[1:] == block[:-1]
-    tied[:-1] |= tied[1:]
-    at = np.flatnonzero(tied)
+    same = repeats(mixed, order)
+    at = np.flatnonzero(same[:-1] | same[1:])
     if len(at):
         rows = order[at]
         rows = rows[np.argsort(hashes[rows], kind="stable")]

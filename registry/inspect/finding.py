@@ -87,10 +87,16 @@ def find(
                 )
             )
             return found
+    before, known = len(refused), len(problems)
     found = _one_by_one(paths, options, refused)
     if not found.files:
         raise first
-    return _of_one_kind(found, problems)
+    found = _of_one_kind(found, problems)
+    if len(refused) == before and len(problems) == known:
+        # Each file can be read, and all of them together cannot.
+        hint = "the line below names the files instead"
+        problems.append(Problem(first.message, 1, (), f"{first.hint}; {hint}"))
+    return found
 
 
 def _given(paths: Sequence[str], options: ReadOptions) -> Found:

@@ -52,7 +52,10 @@ def of_records(shape: Shape, options: ReadOptions, format: Format) -> Guess | No
         shape, [field for field in fields if _is_text(field)], options, format
     )
     if made is None:
-        return None
+        only = [field.path for field in shape.fields if _is_text(field)]
+        if len(only) != 1 or not only[0].isprintable():
+            return None
+        made = Guess(options, f"`{only[0]}` is the only field of text, and taken without its name")
     return replace(made, added=tuple(_added(shape, made.options, format)))
 
 
@@ -285,7 +288,7 @@ def _is_prose(field: FieldSeen) -> bool:
 
 def _can_be_named(path: str) -> bool:
     """Return whether the command line can name a field: commas and equal signs mean something."""
-    return bool(path.strip()) and path == path.strip() and not re.search(r"[,=]", path)
+    return path.isprintable() and path == path.strip() != "" and not re.search(r"[,=]", path)
 
 
 def flags(options: ReadOptions) -> tuple[str, ...]:

@@ -84,8 +84,19 @@ def files(
     elif report.counts is not None and found.files:
         words = ["firsthand", "register", *map(_argument, found.paths)]
         said = name or name_for(paths[0])
-        report.command = (*words, "--name", said, *guess.flags(options), *_skipping(options))
+        command = (*words, "--name", said, *guess.flags(options), *_skipping(options))
+        report.command = _typed(command, report)
     return report
+
+
+def _typed(command: tuple[str, ...], report: Report) -> tuple[str, ...]:
+    """Return a command unless nobody could type it, or a terminal would obey what is in it."""
+    odd = tuple(word for word in command if not word.isprintable())
+    if not odd:
+        return command
+    what = "names with control characters, which cannot be typed"
+    report.problems.append(Problem(what, len(odd), odd[:_LISTED], "rename the files"))
+    return ()
 
 
 def _argument(path: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -103,7 +104,7 @@ class PlannedInput:
         return hasher.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What a recipe draws from one state of the catalogue.
 
@@ -153,7 +154,7 @@ class Plan:
             if item.reason == DUPLICATE
         )  # fmt: skip
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return what identifies the draw: recipe, versions and texts, and no state or time."""
         return digest_of(

@@ -30,9 +30,6 @@ from registry.readers.files import (
     open_stream,
 )
 
-MAX_RATIO: Final = 300
-RATIO_FROM: Final = 256 << 20
-"""An archive may decompress to 256 MiB, or to 300 times its size."""
 _BLOCK: Final = 1 << 20
 _BUFFER: Final = 1 << 14
 """The module copies what is left of its buffer at every read, so it is small."""
@@ -192,24 +189,14 @@ class _MemberStream(io.RawIOBase):
 
 
 class _Guarded:
-    """Reads an archive, and stops when it grows out of all proportion."""
+    """Reads an archive; errors are ours before the module can take them for something else."""
 
     def __init__(self, file: SourceFile, stream: ByteStream) -> None:
         self._file = file
         self._stream = stream
-        self._read = 0
 
     def read(self, size: int, /) -> bytes:
         try:
-            content = self._stream.read(size)
+            return self._stream.read(size)
         except READ_ERRORS as error:
             raise failed(self._file, error) from error
-        self._read += len(content)
-        compressed = self._file.compression is not None
-        if compressed and self._read > max(RATIO_FROM, MAX_RATIO * self._file.size):
-            raise InvalidInputError(
-                f"`{self._file}` decompresses to more than {MAX_RATIO} times its size",
-                hint="it may be made to fill a disk: if you trust it, extract it and register"
-                " the files",
-            )
-        return content

@@ -44,6 +44,9 @@ SUFFIXES: Final = {
     ".rst": Format.TEXT,
 }
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+MAX_RATIO: Final = 300
+RATIO_FROM: Final = 256 << 20
+"""A compressed file may decompress to 256 MiB, or to 300 times its size."""
 _CHUNK: Final = 1 << 18
 _TGZ: Final = ".tgz"
 _COMPRESSED_INSIDE: Final = {Format.PARQUET: "Parquet", Format.ARROW: "Arrow"}
@@ -162,8 +165,9 @@ def open_stream(file: Source) -> Iterator[ByteStream]:
     Files of several members, streams or frames are read to their end.
 
     Raises:
-        InvalidInputError: It cannot be opened, or is truncated or damaged. A zstd file that was
-            written without checksums can be damaged unnoticed.
+        InvalidInputError: It cannot be opened, is truncated or damaged, or decompresses to more
+            than `RATIO_FROM` and `MAX_RATIO` times its size. A zstd file that was written without
+            checksums can be damaged unnoticed.
     """
     if file.compression is not None and file.size == 0:
         raise _damaged(file, "it is empty, which no compressed file is")
@@ -172,13 +176,34 @@ def open_stream(file: Source) -> Iterator[ByteStream]:
             if file.compression is None:
                 yield raw
             elif file.compression in _DECOMPRESSORS:
-                yield _Decompressed(raw, _DECOMPRESSORS[file.compression])
+                yield _InProportion(file, _Decompressed(raw, _DECOMPRESSORS[file.compression]))
             else:
                 native = raw if isinstance(raw, pa.NativeFile) else pa.PythonFile(raw, "r")
                 with pa.CompressedInputStream(native, file.compression) as stream:
-                    yield stream
+                    yield _InProportion(file, stream)
     except READ_ERRORS as error:
         raise failed(file, error) from error
+
+
+class _InProportion:
+    """Reads what is decompressed, and stops when it grows out of all proportion."""
+
+    def __init__(self, file: Source, stream: ByteStream) -> None:
+        self._file = file
+        self._stream = stream
+        self._most = max(RATIO_FROM, MAX_RATIO * file.size)
+        self._read = 0
+
+    def read(self, size: int, /) -> bytes:
+        content = self._stream.read(size)
+        self._read += len(content)
+        if self._read > self._most:
+            raise InvalidInputError(
+                f"`{self._file}` decompresses to more than {MAX_RATIO} times its size",
+                hint="it may be made to fill a disk: if you trust it, decompress it, and register"
+                " what was in it",
+            )
+        return content
 
 
 LARGEST_HELD: Final = 256 << 20

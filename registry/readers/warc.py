@@ -20,9 +20,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from registry.core.source import ReadOptions
 from registry.errors import InvalidInputError, UnavailableError
 from registry.places import shown
-from registry.readers.archives import MAX_RATIO, RATIO_FROM
 from registry.readers.batches import MAX_BYTES, MAX_ROWS
-from registry.readers.files import READ_ERRORS, ByteStream, Source, failed, open_stream
+from registry.readers.files import (
+    MAX_RATIO,
+    RATIO_FROM,
+    READ_ERRORS,
+    ByteStream,
+    Source,
+    failed,
+    open_stream,
+)
 from registry.readers.lines import LONGEST_LINE, too_long
 from registry.readers.objects import Columns, Record
 from registry.readers.records import (
@@ -309,7 +316,7 @@ def _record(found: WarcRecord, content_type: str, text: str) -> Record:
 
 
 class _Input:
-    """Reads the decompressed file for fastwarc, and stops when it grows out of all proportion."""
+    """Reads the decompressed file for fastwarc, and knows how far it is."""
 
     def __init__(self, file: Source, stream: ByteStream) -> None:
         self._file = file
@@ -322,12 +329,6 @@ class _Input:
         except READ_ERRORS as error:
             raise failed(self._file, error) from error
         self._read += len(content)
-        compressed = self._file.compression is not None
-        if compressed and self._read > max(RATIO_FROM, MAX_RATIO * self._file.size):
-            raise InvalidInputError(
-                f"`{self._file}` decompresses to more than {MAX_RATIO} times its size",
-                hint="it may be made to fill a disk: if you trust it, decompress it first",
-            )
         return content
 
     def tell(self) -> int:

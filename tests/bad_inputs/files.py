@@ -91,6 +91,13 @@ def bomb(folder: Path) -> None:
             file.write(bytes(1 << 20))
 
 
+def blank(folder: Path) -> None:
+    """Make a compressed file of 300 KB with 300 MB of blank lines in it."""
+    with gzip.open(folder / "data.jsonl.gz", "wb", 6) as file:
+        for _ in range(300):
+            file.write(b" " * (1 << 20) + b"\n")
+
+
 FILES: Final = (
     Case("a path that does not exist", nothing, "register gone.jsonl --name x",
          r"`\S+/gone\.jsonl` does not exist", "check the path"),
@@ -181,6 +188,8 @@ FILES: Final = (
     Case("a member that does not tell its format", put("data.tar", tar_of(("a.dat", b"a"))),
          "register data.tar --name x", r"the name of `\S+data\.tar!a\.dat` does not tell its format",
          "--format"),
+    Case("a compressed file that is a bomb", blank, "register data.jsonl.gz --name x",
+         r"`\S+data\.jsonl\.gz` decompresses to more than 300 times its size", "if you trust it"),
     Case("an archive that is a bomb", bomb, "register data.tar.gz --name x",
          r"`\S+data\.tar\.gz` decompresses to more than 300 times its size", "if you trust it"),
 )  # fmt: skip

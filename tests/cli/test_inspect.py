@@ -149,6 +149,37 @@ def make_odd_names(path: Path) -> None:
     )
 
 
+def make_loop(path: Path) -> None:
+    jsonl(path / "a.jsonl", *records())
+    (path / "again").symlink_to(path)
+
+
+def make_unnamed_field(path: Path) -> None:
+    jsonl(path / "a.jsonl", *({"a,b": item["text"], "n": 1} for item in records()))
+
+
+def make_odd_fields(path: Path) -> None:
+    jsonl(
+        path / "a.jsonl", *({"x\x1b[31m": "is red", "we`ird": item["text"]} for item in records())
+    )
+
+
+def make_nested_text(path: Path) -> None:
+    jsonl(path / "a.jsonl", *({"text": {"body": item["text"]}} for item in records()))
+
+
+def make_types(path: Path) -> None:
+    path.mkdir()
+    table = {
+        "body": [SENTENCE, None],
+        "at": pa.array([1, 2], pa.timestamp("ns")),
+        "raw": [b"\xff", b"a"],
+        "map": pa.array([[("k", "v")], []], pa.map_(pa.string(), pa.string())),
+        "part": pa.array(["x", "x"]).dictionary_encode(),
+    }
+    pq.write_table(pa.table(table), path / "a.parquet")
+
+
 def make_shapes(path: Path) -> None:
     written(path / "a.json", orjson.dumps(records(5)))
     written(path / "b.json", orjson.dumps(records(4)))
@@ -182,6 +213,11 @@ OPTIONS = {
     "damaged": [],
     "mixture": [],
     "odd_names": ["--text-field", "a field"],
+    "loop": [],
+    "unnamed_field": [],
+    "odd_fields": ["--text-field", "we`ird"],
+    "nested_text": ["--text-field", "text.body"],
+    "types": ["--text-field", "body"],
     "shapes": [],
 }
 
@@ -395,6 +431,24 @@ def test_what_cannot_be_read_ends_with_1_and_the_reason(
     assert reason in ran.out
     assert ran.out.endswith("nothing can be registered as it is: see above\n")
     assert cli("inspect", name, "--json").json["command"] == []
+
+
+def test_names_that_cannot_be_typed_are_no_command(cli: Cli, tmp_path: Path) -> None:
+    jsonl(tmp_path / "a\x1b[31m.jsonl", *records(3))
+    ran = cli("inspect", tmp_path / "a\x1b[31m.jsonl")
+    assert ran.code == 1
+    assert "names with control characters, which cannot be typed" in ran.out
+
+
+def test_why_a_folder_is_not_named_is_told(cli: Cli, tmp_path: Path) -> None:
+    make_loop(tmp_path / "d")
+    ran = cli("inspect", "d")
+    assert "is a link back to" in ran.out
+    assert ran.out.endswith("register d/a.jsonl --name d\n")
+
+
+def test_standard_input_is_refused(cli: Cli, tmp_path: Path) -> None:
+    assert "standard input can be read only once" in cli("inspect", "-").out
 
 
 def test_a_missing_path_and_a_wrong_name_are_errors(cli: Cli, tmp_path: Path) -> None:

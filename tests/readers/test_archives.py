@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from registry.core.source import Format, OnBadInput
 from registry.errors import InvalidInputError
-from registry.readers import archives as module
 from registry.readers import files
 from tests.readers.making import arrow, parquet, rows, skips, tar, texts, written
 
@@ -195,7 +194,7 @@ def test_an_archive_that_grows_out_of_proportion_is_refused(
 ) -> None:
     file = tar(tmp_path / "bomb.tar.xz", ("a.txt", b"\0" * 3_000_000))
     assert len(texts(file)) == 1
-    monkeypatch.setattr(module, "RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(files, "RATIO_FROM", 1 << 20)
     with pytest.raises(InvalidInputError, match=r"bomb\.tar\.xz.*more than 300 times its size"):
         texts(file)
     hidden = tar(tmp_path / "hidden.tar.gz", (".a.txt", b"\0" * 3_000_000), ("b.txt", "b"))
