@@ -317,7 +317,9 @@ def test_whatever_is_asked_the_rows_that_are_drawn_keep_it(
     names = []
     for number in range(data.draw(st.integers(1, 3))):
         chosen = data.draw(
-            st.lists(st.tuples(st.sampled_from(pool), st.sampled_from(ORIGINS)), max_size=12)
+            st.lists(
+                st.tuples(st.sampled_from(pool), st.sampled_from(ORIGINS)), min_size=1, max_size=12
+            )
         )
         name = f"{tag}-{number}"
         names.append(name)

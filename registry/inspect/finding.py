@@ -108,31 +108,39 @@ def _given(paths: Sequence[str], options: ReadOptions) -> Found:
 def _one_by_one(paths: Sequence[str], options: ReadOptions, refused: list[Refused]) -> Found:
     """Try every file alone, so that one that cannot be read hides no other."""
     files: dict[str, readers.SourceFile] = {}
-    for path in _walk(paths):
+    skipped: list[str] = []
+    for path in _walk(paths, skipped):
         try:
             found = readers.discover([path], options).files
         except RegistryError as error:
             refused.append(Refused(path, error.message, error.hint))
         else:
             files |= {path if len(found) == 1 else str(file.path): file for file in found}
-    return Found(tuple(files), tuple(files.values()), (), options)
+    return Found(tuple(files), tuple(files.values()), tuple(skipped), options)
 
 
-def _walk(paths: Sequence[str]) -> list[str]:
-    """Return the files of folders on this machine; everything else as it is."""
+def _walk(paths: Sequence[str], skipped: list[str]) -> list[str]:
+    """Return the files of folders on this machine; everything else as it is.
+
+    Hidden files and cards in them are noted in `skipped`.
+    """
     found: list[str] = []
     for path in paths:
         if not Path(path).is_dir():
             found.append(path)
             continue
         for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
             top = Path(folder) == Path(path)
-            found += [
-                str(Path(folder, name))
-                for name in sorted(names)
-                if not name.startswith(".") and not (top and readers.is_card(name))
+            for name in sorted(names):
+                full = str(Path(folder, name))
+                if name.startswith(".") or (top and readers.is_card(name)):
+                    skipped.append(os.path.abspath(full))
+                else:
+                    found.append(full)
+            skipped += [
+                os.path.abspath(Path(folder, name)) for name in folders if name.startswith(".")
             ]
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
     return found
 
 
@@ -171,7 +179,7 @@ def _bytes(files: list[readers.SourceFile]) -> int:
 
 def _format_of(paths: Sequence[str]) -> Format | None:
     """Return the one format that files seem to have, going by how they begin."""
-    told = {_begins_as(path) for path in _walk(paths)[:200]}
+    told = {_begins_as(path) for path in _walk(paths, [])[:200]}
     told.discard(None)
     return told.pop() if len(told) == 1 else None
 

@@ -440,6 +440,20 @@ def test_names_that_cannot_be_typed_are_no_command(cli: Cli, tmp_path: Path) -> 
     assert "names with control characters, which cannot be typed" in ran.out
 
 
+def test_what_is_skipped_is_listed_also_beside_what_is_refused(cli: Cli, tmp_path: Path) -> None:
+    make_damaged(tmp_path / "d")
+    make_text_field(tmp_path / "e")
+    for name in ("README.md", ".hidden", ".git/config", "sub/README"):
+        for folder in ("d", "e"):
+            written(tmp_path / folder / name, "{}")
+    (tmp_path / "e/sub/README").unlink()
+    for folder in ("d", "e"):
+        skipped = cli("inspect", folder, "--json").json["skipped"]
+        assert sorted(skipped) == [
+            str(tmp_path / folder / it) for it in (".git", ".hidden", "README.md")
+        ]
+
+
 def test_why_a_folder_is_not_named_is_told(cli: Cli, tmp_path: Path) -> None:
     make_loop(tmp_path / "d")
     ran = cli("inspect", "d")

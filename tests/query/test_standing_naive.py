@@ -99,7 +99,7 @@ labels = st.none() | st.sampled_from(ORIGINS)
 
 
 def register(world: World, name: str, data: st.DataObject, pool: list[str]) -> Told:
-    texts = data.draw(st.lists(st.sampled_from(pool), max_size=10))
+    texts = data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=10))
     how = data.draw(st.sampled_from(["nothing", "flat", "labels", "fields", "generator"]))
     told = Told(texts)
     if how == "flat":
@@ -144,12 +144,10 @@ def register(world: World, name: str, data: st.DataObject, pool: list[str]) -> T
         )
     corrections = st.tuples(
         st.sampled_from(ORIGINS),
-        st.none() | st.frozensets(st.sampled_from(texts or [""]), min_size=1),
+        st.none() | st.frozensets(st.sampled_from(texts), min_size=1),
     )
     for origin, about in data.draw(st.lists(corrections, max_size=2, unique=True)):
         chosen = None if about is None else sorted(about)
-        if not texts:
-            break
         world.claim(name, origin, where=chosen)
         told.claims.append(
             Spoken(

@@ -60,7 +60,7 @@ def test_a_stream_of_arrow_batches_is_read(tmp_path: Path, pipe: Pipe) -> None:
 
 
 def test_a_large_archive_is_no_bomb(pipe: Pipe, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("registry.readers.archives.RATIO_FROM", 1)
+    monkeypatch.setattr("registry.readers.files.RATIO_FROM", 1)
     pipe(tar(tmp_path / "a", ("1.txt", "one")).read_bytes())
     assert texts(format=Format.TAR) == ["one"]
 

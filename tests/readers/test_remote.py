@@ -91,7 +91,7 @@ def test_what_is_not_there_is_named(bucket: Bucket) -> None:
         found(f"{bucket.uri}/none")
     with pytest.raises(InvalidInputError, match=r"nothing matches `s3://.*/none\*`"):
         found(f"{bucket.uri}/none*")
-    with pytest.raises(InvalidInputError, match="no files to read besides cards"):
+    with pytest.raises(InvalidInputError, match=r"no files to read in `s3:.*besides cards"):
         found(f"{bucket.put('in/.a.txt', 'x').removesuffix('/.a.txt')}")
 
 

@@ -14,10 +14,11 @@ from fastwarc.stream_io import GzipWriter
 from fastwarc.warc import WarcRecord, WarcRecordType
 
 from registry.core.evidence import DateKind
-from registry.core.source import Format, OnBadInput
+from registry.core.source import Format, OnBadInput, ReadOptions
 from registry.errors import InvalidInputError, UnavailableError
-from registry.readers import files
+from registry.readers import discover, documents, files
 from registry.readers import warc as module
+from tests.objects import Bucket
 from tests.readers.making import rows, skips, tar, texts, written, zstd
 
 SUFFIXES = ["warc", "warc.gz", "wet", "wet.gz", "warc.zst", "wet.zst", "warc.bz2"]
@@ -314,3 +315,19 @@ def test_without_fastwarc_the_remedy_is_named(
     with pytest.raises(UnavailableError) as caught:
         rows(written(tmp_path / "a.wet", ONE))
     assert caught.value.hint == "pip install 'firsthand[warc]'"
+
+
+def test_a_pipe_is_no_bomb_because_its_size_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "RATIO_FROM", 1)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(INFO + ONE + TWO)))
+    read = ReadOptions(format=Format.WARC)
+    found = documents(discover(["-"], read).files, read)
+    assert [text for batch in found for text in batch["text"].to_pylist()] == [
+        "Der erste Text.", "ö two\n",
+    ]  # fmt: skip
+
+
+def test_an_object_in_a_store_is_read(bucket: Bucket) -> None:
+    uri = bucket.put("a.warc.gz", b"".join(map(gzip.compress, [INFO, ONE, TWO])))
+    found = documents(discover([uri], ReadOptions()).files, ReadOptions())
+    assert sum(batch.num_rows for batch in found) == 2
