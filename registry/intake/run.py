@@ -173,7 +173,8 @@ class _Run:
                     while pool.idle and self._waiting and not self._errors:
                         pool.give(self._waiting.popleft())
                     self._go_on()
-                    for unit, said in pool.hear(0 if self._own else _PATIENCE):
+                    busy = self._own or self._there or self._waiting
+                    for unit, said in pool.hear(0 if busy else _PATIENCE):
                         self._heard(unit, said)
                     self._settle()
                     self._tell()
