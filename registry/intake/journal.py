@@ -1,7 +1,8 @@
 """What an interrupted run had finished: a note beside each part, and how the next run takes it.
 
-A part counts when its note is there, which is written after the part is durable. The same unit,
-read with the same options, gives the same rows: so a note says exactly which unit it is.
+A part counts when its note is there and says what the part hashes to; so neither need be durable,
+and after the power failed what is damaged is read again. The same unit, read with the same
+options, gives the same rows: so a note says exactly which unit it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from registry import documents
-from registry.blobs import NOTES, write_file
+from registry.blobs import NOTES
 from registry.core.digest import sha256_hex
 from registry.intake.part import Asked, Part
 from registry.intake.units import Unit
@@ -27,10 +28,13 @@ def note(folder: Path, unit: Unit, part: Part) -> None:
         part: What it gave.
 
     Raises:
-        UnavailableError: The disk refused.
+        OSError: The disk refused.
     """
     value = {"unit": unit.to_json(), "part": part.to_json()}
-    write_file(folder / f"{unit.number:05d}.json", json.dumps(value).encode("ascii"))
+    path = folder / f"{unit.number:05d}.json"
+    whole = path.with_suffix(".new")
+    whole.write_bytes(json.dumps(value).encode("ascii"))
+    whole.rename(path)
 
 
 def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked) -> dict[int, Part]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from registry import documents, readers
+from registry.blobs import sync_file
 from registry.core.source import ReadOptions
 from registry.intake.gathered import Gathered
 from registry.intake.units import Unit
@@ -70,7 +70,10 @@ class Part:
 
 
 class PartWriter:
-    """Writes the files of a part; they have their names when they are whole and durable."""
+    """Writes the files of a part, which have their names when they are whole.
+
+    Texts are durable by then. The rows need not be: what they hash to is noted, and compared.
+    """
 
     def __init__(self, asked: Asked, number: int, schema: pa.Schema) -> None:
         """Write the part of a number; `schema` is that of the rows."""
@@ -92,7 +95,8 @@ class PartWriter:
             self._names, self._writers, (self._schema, TEXTS), strict=False
         ):
             writer.close(schema)
-            _sync(_unfinished(path))
+            if schema is TEXTS:
+                sync_file(_unfinished(path))
             _unfinished(path).rename(path)
         return documents.digest_file(self._names[0])
 
@@ -155,11 +159,3 @@ def schema(options: ReadOptions) -> pa.Schema:
 
 def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}")
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,8 +11,9 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self
@@ -21,6 +22,8 @@ from registry.errors import UnavailableError
 from registry.intake.part import Asked, Step
 from registry.intake.units import Unit
 
+_AHEAD = 2
+"""How many units a worker has, so that it need not wait for the next one."""
 _PROGRAM = """
 import sys
 sys.path[:] = sys.argv[2:]
@@ -40,7 +43,7 @@ def cores() -> int:
 class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection[Any, Any]
-    unit: Unit | None = None
+    units: deque[Unit] = field(default_factory=deque)
 
 
 class Pool:
@@ -75,19 +78,14 @@ class Pool:
             worker.process.wait()
 
     @property
-    def idle(self) -> bool:
-        """Return whether some worker has nothing to do."""
-        return any(worker.unit is None for worker in self._workers)
-
-    @property
-    def busy(self) -> bool:
-        """Return whether some worker has something to do."""
-        return any(worker.unit is not None for worker in self._workers)
+    def hungry(self) -> bool:
+        """Return whether some worker has less than one unit to read after the one it is at."""
+        return any(len(worker.units) < _AHEAD for worker in self._workers)
 
     def give(self, unit: Unit) -> None:
-        """Let an idle worker read a unit."""
-        worker = next(worker for worker in self._workers if worker.unit is None)
-        worker.unit = unit
+        """Let the worker with the least to do read a unit."""
+        worker = min(self._workers, key=lambda worker: len(worker.units))
+        worker.units.append(unit)
         # One that has died meanwhile is noticed when it is listened to.
         with contextlib.suppress(BrokenPipeError):
             worker.connection.send(unit)
@@ -98,10 +96,10 @@ class Pool:
         Raises:
             UnavailableError: A worker has died.
         """
-        by_connection = {worker.connection: worker for worker in self._workers if worker.unit}
+        by_connection = {worker.connection: worker for worker in self._workers if worker.units}
         for ready in wait(list(by_connection), seconds) if by_connection else ():
             worker = by_connection[ready]  # type: ignore[index]
-            unit = worker.unit
+            unit = worker.units[0]
             try:
                 number, said = worker.connection.recv()
             except (EOFError, OSError) as error:
@@ -110,10 +108,10 @@ class Pool:
                     f"a process that read files ended unexpectedly (exit code {code})",
                     hint="was there too little memory? `--jobs 1` needs the least",
                 ) from error
-            if unit is None or number != unit.number:
+            if number != unit.number:
                 raise RuntimeError(f"a worker speaks of unit {number}")
             if not isinstance(said, Step):
-                worker.unit = None
+                worker.units.popleft()
             yield unit, said
 
 

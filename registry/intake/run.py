@@ -170,7 +170,7 @@ class _Run:
         with Pool(self._workers, self._work.asked) as pool:
             try:
                 while len(self._fold.digests) < len(self._work.units):
-                    while pool.idle and self._waiting and not self._errors:
+                    while pool.hungry and self._waiting and not self._errors:
                         pool.give(self._waiting.popleft())
                     self._go_on()
                     busy = self._own or self._there or self._waiting
