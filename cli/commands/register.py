@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from registry.core.dataset import Origin
     from registry.core.evidence import DateInterval, DateKind
     from registry.core.source import ReadOptions
+    from registry.intake.pool import Pool
     from registry.register import Acquired, Declaration
 
 ORIGINS = ("human", "assisted", "mixed", "unknown", "programmatic", "ai")
 FIELD_ORIGINS = ("human", "assisted", "programmatic", "ai", "unknown")
 DATE_KINDS = ("authored", "published", "captured", "collected")
+_EARLY = 4  # others are started when it is known how much there is to read
 ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 
 
@@ -164,16 +166,59 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
     the version it is, or nothing is.
     """
     watch = watcher(given["progress"])
-    dry_run = bool(given["dry_run"])
     if given["list_file"]:
         return _many(home, paths, given, watch, as_json=as_json)
     if not paths:
         raise click.UsageError("name files or folders to read, or a list of sources with `--from`")
     if given["name"] is None:
         raise click.UsageError("say what the dataset is called, with `--name`")
+    from registry.intake.pool import Pool
+
+    with Pool() as pool:
+        _start_early(pool, paths, given["jobs"])
+        return _one(home, paths, given, watch, pool, as_json=as_json)
+
+
+def _start_early(pool: Pool, paths: tuple[str, ...], jobs: int | None) -> None:
+    """Let other processes load what they need while this one does, if the files are large."""
+    from registry.intake.pool import PARALLEL_FROM, cores
+
+    if _is_at_least(paths, PARALLEL_FROM):
+        pool.start(min((jobs or cores()) - 1, _EARLY))
+
+
+def _is_at_least(paths: tuple[str, ...], size: int) -> bool:
+    """Return whether the first files and folders named, without those below, have such a size."""
+    import itertools
+    import os
+
+    for path in paths:
+        try:
+            with os.scandir(path) as entries:
+                size -= sum(entry.stat().st_size for entry in itertools.islice(entries, 1000))
+        except NotADirectoryError:
+            size -= os.stat(path).st_size  # noqa: PTH116 - a million of them may be named
+        except (OSError, ValueError):
+            return False
+        if size <= 0:
+            return True
+    return False
+
+
+def _one(
+    home: str | None,
+    paths: tuple[str, ...],
+    given: dict[str, Any],
+    watch: Watcher,
+    pool: Pool,
+    *,
+    as_json: bool,
+) -> int:
+    """Register the files that are named."""
     from cli.context import clock, opened, tidy
     from registry import register as verb
 
+    dry_run = bool(given["dry_run"])
     options = _options(given)
     declaration = _declaration(given)
     with opened(home) as registry:
@@ -192,6 +237,7 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
                 reread=given["reread"],
                 jobs=given["jobs"],
                 dry_run=dry_run,
+                pool=pool,
                 on_progress=watch.update,
             )
             outcome = str(done.outcome)

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from registry import documents, readers
 from registry.errors import ConflictError
 from registry.intake.gathered import Gathered
-from registry.intake.part import TEXTS, Asked, Part, PartWriter, Step, schema
+from registry.intake.part import TEXTS, Asked, Part, PartWriter, schema
+from registry.intake.step import Step
 from registry.intake.units import Unit, cut, state
 
 _ROWS = 8192

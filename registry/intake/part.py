@@ -13,6 +13,7 @@ from registry import documents, readers
 from registry.blobs import sync_file
 from registry.core.source import ReadOptions
 from registry.intake.gathered import Gathered
+from registry.intake.step import Step
 from registry.intake.units import Unit
 
 TEXTS: Final = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
@@ -36,15 +37,6 @@ class Asked:
     def folders(self) -> list[Path]:
         """Return the folders that get a file from each unit."""
         return [self.documents] if self.texts is None else [self.documents, self.texts]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far the reading of a unit is."""
-
-    documents: int
-    bytes: int
-    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from registry.errors import UnavailableError
-from registry.intake.part import Asked, Step
-from registry.intake.units import Unit
+from registry.intake.step import Step
 
+if TYPE_CHECKING:
+    # Whoever starts workers early has not loaded these yet.
+    from registry.intake.part import Asked
+    from registry.intake.units import Unit
+
+PARALLEL_FROM: Final = 24 << 20
+"""From how many bytes on disk other processes are worth starting: 24 MiB."""
 _AHEAD = 2
 """How many units a worker has, so that it need not wait for the next one."""
 _PROGRAM = """
@@ -47,14 +53,26 @@ class _Worker:
 
 
 class Pool:
-    """Some worker processes; leaving the block ends them, whatever they are at."""
+    """Some worker processes, at the service of one run after another.
 
-    def __init__(self, workers: int, asked: Asked) -> None:
-        """Start as many as are asked for."""
+    They may be started before there is work, to load what they need meanwhile. Leaving the block
+    ends them, whatever they are at.
+    """
+
+    def __init__(self) -> None:
         self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, workers: int) -> None:
+        """Have as many workers as asked for, or more."""
         if os.name != "posix":
             return
-        for _ in range(workers):
+        while len(self._workers) < workers:
             ours, theirs = Pipe()
             with theirs:
                 process = subprocess.Popen(  # noqa: S603 - this very Python
@@ -64,18 +82,28 @@ class Pool:
                     pass_fds=[theirs.fileno()],
                 )
             self._workers.append(_Worker(process, ours))
-            with contextlib.suppress(BrokenPipeError):
-                ours.send(asked)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End all workers, whatever they are at."""
         for worker in self._workers:
             worker.connection.close()
             worker.process.kill()
         for worker in self._workers:
             worker.process.wait()
+        self._workers.clear()
+
+    def employ(self, workers: int, asked: Asked) -> None:
+        """Have exactly as many workers as asked for, and tell them how to read."""
+        for idle in self._workers[workers:]:
+            idle.connection.close()
+            idle.process.kill()
+            idle.process.wait()
+        del self._workers[workers:]
+        self.start(workers)
+        for worker in self._workers:
+            # One that has died meanwhile is noticed when it is listened to.
+            with contextlib.suppress(BrokenPipeError):
+                worker.connection.send(asked)
 
     @property
     def hungry(self) -> bool:

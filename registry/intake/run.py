@@ -15,14 +15,13 @@ from registry.errors import RegistryError
 from registry.intake import earlier, journal, part
 from registry.intake.earlier import Taken
 from registry.intake.gathered import Gathered
-from registry.intake.part import Asked, Part, Step
-from registry.intake.pool import Pool, cores
+from registry.intake.part import Asked, Part
+from registry.intake.pool import PARALLEL_FROM, Pool, cores
+from registry.intake.step import Step
 from registry.intake.units import Unit
 from registry.intake.worker import Crash
 from registry.shards import RecordTree
 
-PARALLEL_FROM: Final = 24 << 20
-"""From how many bytes on disk other processes are worth starting: 24 MiB."""
 _PATIENCE: Final = 0.2
 _NOT_SAID: Final = ("content_hash", "bytes", "words", "file", "record", "part")
 
@@ -90,20 +89,21 @@ class Draft:
     reused_files: int
 
 
-def read(work: Work, on_progress: Callable[[Progress], None]) -> Draft:
+def read(work: Work, pool: Pool, on_progress: Callable[[Progress], None]) -> Draft:
     """Read every document once, and return what that gave.
 
     Of several errors the one in the first file is raised, whatever was read at the same time.
 
     Args:
         work: What is to be done.
+        pool: The other processes, which are started as needed and end with an error.
         on_progress: Called often, between batches; what it raises ends everything.
 
     Raises:
         RegistryError: A file cannot be read under the options.
         OSError: A part cannot be written.
     """
-    return _Run(work, on_progress).read()
+    return _Run(work, pool, on_progress).read()
 
 
 @dataclass(slots=True)
@@ -145,8 +145,9 @@ class _Fold:
 class _Run:
     """Hands out units, and takes in what comes back in whatever order."""
 
-    def __init__(self, work: Work, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, work: Work, pool: Pool, on_progress: Callable[[Progress], None]) -> None:
         self._work = work
+        self._pool = pool
         self._on_progress = on_progress
         self._fold = _Fold(work.asked)
         self._parts: dict[int, Part] = dict(work.found)
@@ -167,20 +168,23 @@ class _Run:
         self._ahead = self._workers + 1 < jobs
 
     def read(self) -> Draft:
-        with Pool(self._workers, self._work.asked) as pool:
-            try:
-                while len(self._fold.digests) < len(self._work.units):
-                    while pool.hungry and self._waiting and not self._errors:
-                        pool.give(self._waiting.popleft())
-                    self._go_on()
-                    busy = self._own or self._there or self._waiting
-                    for unit, said in pool.hear(0 if busy else _PATIENCE):
-                        self._heard(unit, said)
-                    self._settle()
-                    self._tell()
-            finally:
-                if self._own:
-                    self._own[1].close()
+        self._pool.employ(self._workers, self._work.asked)
+        try:
+            while len(self._fold.digests) < len(self._work.units):
+                while self._pool.hungry and self._waiting and not self._errors:
+                    self._pool.give(self._waiting.popleft())
+                self._go_on()
+                busy = self._own or self._there or self._waiting
+                for unit, said in self._pool.hear(0 if busy else _PATIENCE):
+                    self._heard(unit, said)
+                self._settle()
+                self._tell()
+        except BaseException:
+            self._pool.stop()
+            raise
+        finally:
+            if self._own:
+                self._own[1].close()
         reused = {*self._work.found, *self._work.taken}
         return self._fold.draft(
             sum(len(unit.files) for unit in self._work.units if unit.ends and unit.number in reused)

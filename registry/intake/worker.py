@@ -23,7 +23,7 @@ class Crash(Exception):  # noqa: N818 - a defect of ours, which no one is to cat
 
 
 def main(handle: int) -> None:
-    """Read what comes through a connection: first how to read, then unit after unit.
+    """Read what comes through a connection: how to read, then unit after unit.
 
     Sends back the number of the unit with each `Step`, and at last with its `Part`, or with what
     was raised.
@@ -34,10 +34,13 @@ def main(handle: int) -> None:
     pa.set_cpu_count(1)
     with Connection(handle) as other:
         try:
-            asked: Asked = other.recv()
+            asked: Asked | None = None
             while True:
-                unit: Unit = other.recv()
-                other.send((unit.number, _outcome(other, unit, asked)))
+                said: Asked | Unit = other.recv()
+                if isinstance(said, Asked):
+                    asked = said
+                elif asked is not None:
+                    other.send((said.number, _outcome(other, said, asked)))
         except (EOFError, OSError):
             return
 

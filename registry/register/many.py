@@ -12,6 +12,7 @@ from registry.core.dataset import DatasetRef
 from registry.core.sources_file import Entry, SourcesFile
 from registry.db.session import Database
 from registry.errors import InvalidInputError, RegistryError
+from registry.intake.pool import Pool
 from registry.intake.run import Progress
 from registry.register.declaration import Acquired, Declaration, Registration
 from registry.register.reading import Clock
@@ -65,27 +66,29 @@ def many(
         on_source: Called with the number of each source, from 0, before it is begun.
         on_progress: Called after each batch.
     """
-    for number, entry in enumerate(sources.sources):
-        if on_source:
-            on_source(number, entry)
-        try:
-            done = version(
-                database,
-                store,
-                [_place(folder, path) for path in entry.paths],
-                _declaration(entry, claimed_by),
-                options=entry.options(),
-                clock=clock,
-                keep=entry.keep,
-                reread=reread,
-                jobs=jobs,
-                dry_run=dry_run,
-                on_progress=on_progress,
-            )
-        except RegistryError as error:
-            yield Settled(entry, None, error)
-        else:
-            yield Settled(entry, done, None)
+    with Pool() as pool:
+        for number, entry in enumerate(sources.sources):
+            if on_source:
+                on_source(number, entry)
+            try:
+                done = version(
+                    database,
+                    store,
+                    [_place(folder, path) for path in entry.paths],
+                    _declaration(entry, claimed_by),
+                    options=entry.options(),
+                    clock=clock,
+                    keep=entry.keep,
+                    reread=reread,
+                    jobs=jobs,
+                    dry_run=dry_run,
+                    pool=pool,
+                    on_progress=on_progress,
+                )
+            except RegistryError as error:
+                yield Settled(entry, None, error)
+            else:
+                yield Settled(entry, done, None)
 
 
 def _place(folder: Path, path: str) -> str:

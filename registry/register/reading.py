@@ -23,6 +23,7 @@ from registry.errors import InvalidInputError, UnavailableError
 from registry.intake import earlier, journal, run
 from registry.intake.earlier import Earlier
 from registry.intake.part import Asked as HowAsked
+from registry.intake.pool import Pool
 from registry.intake.run import Draft, Progress
 from registry.query import catalogue
 from registry.register.declaration import Declaration
@@ -73,6 +74,8 @@ def read(
     store: Store,
     writer: intents.Writer,
     asked: Asked,
+    *,
+    pool: Pool,
     clock: Clock,
     on_progress: Callable[[Progress], None] | None,
 ) -> Draft:
@@ -103,7 +106,7 @@ def read(
         left = store.resume(writer.uid, asked.key)
         found = {} if asked.reread else journal.take(left, units, how)
         work = run.Work(units, taken, found, how, staging / NOTES, asked.jobs)
-        draft = run.read(work, watch)
+        draft = run.read(work, pool, watch)
     except OSError as error:
         raise UnavailableError(
             f"the storage `{store.root}` cannot be written: {error.strerror or error}",

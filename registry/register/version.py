@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from registry import intents, readers
@@ -14,6 +15,7 @@ from registry.db.models import (
 )
 from registry.db.session import Database
 from registry.errors import InvalidInputError
+from registry.intake.pool import Pool
 from registry.intake.run import Draft, Progress
 from registry.places import Place
 from registry.register.declaration import Declaration, Registration
@@ -33,6 +35,7 @@ def version(
     reread: bool = False,
     jobs: int | None = None,
     dry_run: bool = False,
+    pool: Pool | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Registration:
     """Register the documents in some files as a version of a dataset.
@@ -53,6 +56,7 @@ def version(
         reread: Read every file, also those that have not changed.
         jobs: How many processes may read at once; None for as many as there are cores.
         dry_run: Do everything, and record nothing.
+        pool: Processes that read, for use by several registrations; by default, own ones.
         on_progress: Called after each batch.
 
     Raises:
@@ -71,7 +75,10 @@ def version(
     intents.recover(database, store, now=clock())
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
-        draft = read(database, store, writer, asked, clock, on_progress)
+        with nullcontext(pool) if pool else Pool() as workers:
+            draft = read(
+                database, store, writer, asked, pool=workers, clock=clock, on_progress=on_progress
+            )
         if dry_run:
             result = _tried(database, writer, asked, draft, clock)
         else:

@@ -51,6 +51,11 @@ def work(tmp: Path, source: Path, options: ReadOptions = ORIGINS, jobs: int = 1)
     return Work(cut, {}, {}, asked, made / "notes", jobs)
 
 
+def read(made: Work, watch: Callable[[Progress], None]) -> Draft:
+    with pool.Pool() as workers:
+        return run.read(made, workers, watch)
+
+
 def nothing(_: Progress) -> None:
     pass
 
@@ -73,12 +78,12 @@ def test_the_content_is_the_same_however_it_is_read(
     source = write(tmp_path / "source")
     whole = work(tmp_path, source)
     assert len(whole.units) == 1
-    expected = run.read(whole, nothing)
+    expected = read(whole, nothing)
     monkeypatch.setattr(units, "UNIT_BYTES", 1)
     monkeypatch.setattr(run, "PARALLEL_FROM", 0)
     pieces = work(tmp_path, source, jobs=jobs)
     assert len(pieces.units) == 6
-    made = run.read(pieces, nothing)
+    made = read(pieces, nothing)
     assert summary(made) == summary(expected)
     for folder, other in zip(pieces.asked.folders, whole.asked.folders, strict=True):
         assert len(documents.files_of(folder)) == 6
@@ -97,7 +102,7 @@ def test_of_several_errors_the_first_one_is_told(tmp_path: Path, jobs: int) -> N
     for number in (4, 6, 8):
         (source / f"{number}.jsonl").write_text('{"text": 1, "by": "h", "model": "m"}\n')
     with pytest.raises(InvalidInputError, match=r"4\.jsonl"):
-        run.read(work(tmp_path, source, jobs=jobs), nothing)
+        read(work(tmp_path, source, jobs=jobs), nothing)
 
 
 @pytest.mark.usefixtures("small_units")
@@ -107,7 +112,7 @@ def test_what_is_left_out_is_listed_in_the_order_of_the_files(tmp_path: Path) ->
         with (source / f"{number}.jsonl").open("a") as file:
             file.write("not JSON\n")
     options = ReadOptions(on_bad_input=OnBadInput.SKIP)
-    passed = run.read(work(tmp_path, source, options, jobs=3), nothing).gathered.passed
+    passed = read(work(tmp_path, source, options, jobs=3), nothing).gathered.passed
     assert [number for number, _ in passed.bad] == [0, 4]
     assert passed.count == {0: 1, 4: 1}
     assert "0.jsonl:51" in passed.bad[0][1]
@@ -118,7 +123,7 @@ def test_progress_ends_with_everything(tmp_path: Path) -> None:
     seen: list[Progress] = []
     source = write(tmp_path / "source")
     made = work(tmp_path, source, jobs=2)
-    run.read(made, seen.append)
+    read(made, seen.append)
     size = sum(path.stat().st_size for path in source.iterdir())
     assert (seen[-1].documents, seen[-1].files, seen[-1].total_files) == (300, 6, 6)
     assert (seen[-1].read, seen[-1].total) == (size, size)
@@ -141,7 +146,7 @@ def test_a_worker_that_dies_is_an_error_and_the_others_end(
 
     monkeypatch.setattr(pool.Pool, "give", kill_first)
     with pytest.raises(UnavailableError, match="ended unexpectedly") as caught:
-        run.read(work(tmp_path, write(tmp_path / "source", files=9), jobs=3), nothing)
+        read(work(tmp_path, write(tmp_path / "source", files=9), jobs=3), nothing)
     assert "--jobs 1" in str(caught.value.hint)
     assert len(started) == 2
     for pid in started:
@@ -160,7 +165,7 @@ def test_an_interruption_ends_the_workers(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run.read(work(tmp_path, write(tmp_path / "source", files=9), jobs=3), interrupt)
+        read(work(tmp_path, write(tmp_path / "source", files=9), jobs=3), interrupt)
 
 
 # Going on where an interrupted run stopped.
@@ -178,21 +183,21 @@ def stopped(made: Work, after: int) -> list[Path]:
             raise Stop
 
     with pytest.raises(Stop):
-        run.read(made, watch)
+        read(made, watch)
     return [made.notes.parent]
 
 
 def resumed(made: Work, left: list[Path]) -> tuple[Draft, int]:
     found = journal.take(left, made.units, made.asked)
     again = Work(made.units, {}, found, made.asked, made.notes, made.jobs)
-    return run.read(again, nothing), len(found)
+    return read(again, nothing), len(found)
 
 
 @pytest.mark.usefixtures("small_units")
 @pytest.mark.parametrize("after", [1, 3, 5])
 def test_an_interrupted_run_goes_on_with_the_same_result(tmp_path: Path, after: int) -> None:
     source = write(tmp_path / "source")
-    expected = run.read(work(tmp_path, source), nothing)
+    expected = read(work(tmp_path, source), nothing)
     left = stopped(work(tmp_path, source), after)
     draft, found = resumed(work(tmp_path, source), left)
     assert found >= after
@@ -223,7 +228,7 @@ def test_a_part_that_is_not_what_was_noted_is_read_again(
     tmp_path: Path, bend: Callable[[Path], object]
 ) -> None:
     source = write(tmp_path / "source")
-    expected = run.read(work(tmp_path, source), nothing)
+    expected = read(work(tmp_path, source), nothing)
     left = stopped(work(tmp_path, source), 2)
     bend(left[0])
     draft, found = resumed(work(tmp_path, source), left)
@@ -237,7 +242,7 @@ def test_a_file_that_was_written_to_is_read_again(tmp_path: Path) -> None:
     left = stopped(work(tmp_path, source), 2)
     with (source / "0.jsonl").open("a") as file:
         file.write('{"text": "more", "by": "h"}\n')
-    expected = run.read(work(tmp_path, source), nothing)
+    expected = read(work(tmp_path, source), nothing)
     draft, found = resumed(work(tmp_path, source), left)
     assert found == 1
     assert summary(draft) == summary(expected)
