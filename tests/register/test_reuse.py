@@ -12,7 +12,7 @@ import pytest
 from registry import intents, readers
 from registry.core.dataset import Origin
 from registry.errors import InvalidInputError
-from registry.intake import run, units
+from registry.intake import earlier, run, units
 from registry.query import catalogue
 from registry.register import Outcome, Progress
 from tests.world import START, World, write_documents
@@ -78,6 +78,32 @@ def test_of_a_folder_that_grew_only_the_new_file_is_read(world: World, read: lis
         (other,) = catalogue.locations(session, fresh.version)
         assert one.order_root == other.order_root
         assert one.claims_root == other.claims_root
+    assert world.problems() == []
+
+
+def test_where_every_other_file_changed_only_a_few_runs_are_taken(
+    sqlite_world: World, read: list[str]
+) -> None:
+    """Each run of files that is taken is a file of the new table: thousands would take minutes."""
+    world, count = sqlite_world, 4 * earlier.FEW
+    paths = sorted(files(world, count))
+    world.register("a", paths=paths)
+    for at, path in enumerate(paths[::2]):
+        old(write_documents(path, [f"new {at}"]), LONG_AGO + 1)
+    large = [{"text": "large " * 100, "by": "ai"}]
+    old(write_documents(paths[1], large), LONG_AGO + 1)
+    world.register("a", paths=paths)
+    for at, path in enumerate(paths[::2]):
+        old(write_documents(path, [f"newer {at}"]), LONG_AGO + 2)
+    read.clear()
+    done = world.register("a", paths=paths)
+    assert done.reused_files == earlier.FEW == count - len(read)
+    assert paths[1].name not in read, "the largest are taken"
+    other = world.register("b", paths=paths)
+    assert done.version.content_root == other.version.content_root
+    with world.database.read() as session:
+        (one,) = catalogue.locations(session, done.version)
+        assert len(list(world.store.documents(one.uid).iterdir())) <= 2 * earlier.FEW + 1
     assert world.problems() == []
 
 
