@@ -210,6 +210,67 @@ def test_an_interrupted_registration_goes_on(world: World, read: list[str], keep
 
 
 @pytest.mark.usefixtures("small_units")
+@pytest.mark.parametrize("keep", [False, True])
+def test_it_may_be_interrupted_many_times(sqlite_world: World, read: list[str], keep: bool) -> None:
+    world = sqlite_world
+    paths = files(world, 5)
+    for finished in (2, 3, 4):
+        with pytest.raises(KeyboardInterrupt):
+            world.register(
+                "a", paths=paths, keep=keep, on_progress=interrupt(finished, KeyboardInterrupt())
+            )
+        read.clear()
+    done = world.register("a", paths=paths, keep=keep)
+    assert (read, done.reused_files) == (["3.jsonl", "4.jsonl"], 3)
+    other = world.register("b", paths=paths)
+    assert done.version.content_root == other.version.content_root
+    assert not list((world.store.root / "unfinished").iterdir())
+    assert world.problems() == []
+
+
+@pytest.mark.usefixtures("small_units")
+def test_a_dry_run_does_not_use_up_what_was_read(sqlite_world: World, read: list[str]) -> None:
+    world = sqlite_world
+    paths = files(world, 4)
+    with pytest.raises(KeyboardInterrupt):
+        world.register("a", paths=paths, on_progress=interrupt(3, KeyboardInterrupt()))
+    assert world.register("a", paths=paths, dry_run=True).reused_files == 2
+    assert world.problems() == []
+    read.clear()
+    assert world.register("a", paths=paths).reused_files == 4
+    assert (read, list((world.store.root / "unfinished").iterdir())) == ([], [])
+
+
+@pytest.mark.usefixtures("small_units")
+def test_other_files_of_the_dataset_leave_it_waiting(sqlite_world: World, read: list[str]) -> None:
+    world = sqlite_world
+    paths = files(world, 4)
+    with pytest.raises(KeyboardInterrupt):
+        world.register("a", paths=paths, on_progress=interrupt(3, KeyboardInterrupt()))
+    world.register("a", ["other"], folder="other")
+    read.clear()
+    assert world.register("a", paths=paths).reused_files == 2
+    assert read == ["2.jsonl", "3.jsonl"]
+
+
+@pytest.mark.usefixtures("small_units")
+def test_a_file_that_may_change_unseen_is_read_again_after_an_interruption(
+    sqlite_world: World, read: list[str]
+) -> None:
+    world = sqlite_world
+    paths = files(world, 4)
+    now = world.clock.now.timestamp()
+    old(paths[0], now)
+    with pytest.raises(KeyboardInterrupt):
+        world.register("a", paths=paths, on_progress=interrupt(3, KeyboardInterrupt()))
+    paths[0].write_bytes(paths[0].read_bytes().replace(b"one", b"eno"))
+    old(paths[0], now)
+    read.clear()
+    world.register("a", paths=paths)
+    assert "0.jsonl" in read
+
+
+@pytest.mark.usefixtures("small_units")
 def test_after_a_bad_file_was_repaired_only_the_rest_is_read(world: World, read: list[str]) -> None:
     paths = files(world, 4)
     good = paths[2].read_bytes()
