@@ -83,6 +83,7 @@ class Store:
             if not (staging / DOCUMENTS).is_dir() or not any((staging / NOTES).iterdir()):
                 return False
             make_folder(self.root / UNFINISHED)
+            os.utime(staging)  # `drop_unfinished` counts from now, not from when it was begun
             staging.rename(self.root / UNFINISHED / f"{key}.{uid}")
         except (OSError, ValueError):
             return False
@@ -98,6 +99,14 @@ class Store:
                 folder.rename(own)
                 taken.append(own)
         return taken
+
+    def end_resume(self, left: list[Path], *, again: bool) -> None:
+        """Remove what is left of folders that `resume` moved, or let them wait `again`."""
+        for folder in left:
+            if again:
+                folder.rename(self.root / UNFINISHED / folder.name)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def drop_unfinished(self, *, before: float) -> int:
         """Remove work that was set aside before a time, in seconds since 1970; return how much."""

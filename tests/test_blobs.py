@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.blobs import DOCUMENTS, VAULT, Store, make_folder, sync_tree, write_file
+from registry.blobs import DOCUMENTS, NOTES, VAULT, Store, make_folder, sync_tree, write_file
 from registry.core.digest import SELECTION_PREFIX, sha256_hex
 from registry.errors import ConflictError, UnavailableError
 
@@ -50,6 +50,16 @@ def test_a_published_part_is_never_replaced(store: Store) -> None:
     stage(store, UID, DOCUMENTS)
     with pytest.raises(UnavailableError):
         store.publish(UID, DOCUMENTS)
+
+
+def test_what_took_longer_than_a_week_is_not_dropped_when_it_is_set_aside(store: Store) -> None:
+    stage(store, UID, DOCUMENTS)
+    stage(store, UID, NOTES)
+    store.name_work(UID, "0" * 64)
+    os.utime(store.staging(UID), (1e9, 1e9))
+    assert store.set_aside(UID)
+    assert store.drop_unfinished(before=1e9 + 1) == 0
+    assert len(store.resume(OTHER, "0" * 64)) == 1
 
 
 def test_removing_takes_everything_of_one_uid_and_nothing_else(store: Store) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,10 @@ from registry.errors import ConflictError
 from registry.intake.gathered import Gathered
 from registry.intake.part import TEXTS, Asked, Part, PartWriter, schema
 from registry.intake.step import Step
-from registry.intake.units import Unit, cut, state
+from registry.intake.units import Unit, cut, least_bytes, state
 
+FEW: Final = 32
+"""How many runs of files are worth taking however small they are."""
 _ROWS = 8192
 
 
@@ -57,6 +60,9 @@ def plan(
 ) -> tuple[list[Unit], dict[int, Taken]]:
     """Cut files into units, and say which of those need not be read.
 
+    Each run of files that is taken becomes a file of the new table. Where many small runs lie
+    between files that changed, reading is cheaper than that, and only the largest are taken.
+
     Returns:
         All units in order, and by their number those whose rows are there.
     """
@@ -65,34 +71,60 @@ def plan(
         for number, file in enumerate(made.files):
             if file is not None:
                 known.setdefault(_key(file), (made, number))
+    least = least_bytes(files)
     units: list[Unit] = []
     taken: dict[int, Taken] = {}
-    for table, first, numbers in _runs(files, known):
-        part = files[first : first + len(numbers)]
-        if table is None:
-            units += cut(part, first=first, number=len(units))
-            continue
-        unit = Unit(len(units), first, tuple(part), size=sum(file.size for file in part))
-        taken[unit.number] = Taken(unit, table, numbers)
+    begin = 0
+    for run in _worthwhile(files, _runs(files, known), least):
+        part = files[run.first : run.first + len(run.numbers)]
+        units += cut(files[begin : run.first], first=begin, number=len(units), least=least)
+        unit = Unit(len(units), run.first, tuple(part), size=_size(part))
+        taken[unit.number] = Taken(unit, run.table, run.numbers)
         units.append(unit)
+        begin = run.first + len(part)
+    units += cut(files[begin:], first=begin, number=len(units), least=least)
     return units, taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Files that a table has in the same order, from the one with the number `first` on."""
+
+    table: Earlier
+    first: int
+    numbers: tuple[int, ...]
+
+
+def _worthwhile(
+    files: Sequence[readers.SourceFile], runs: Iterator[_Run], least: int
+) -> list[_Run]:
+    """Return the runs to take: a few, and of more those that have the bytes of a unit."""
+    sized = [(_size(files[run.first : run.first + len(run.numbers)]), run) for run in runs]
+    sized.sort(key=lambda item: -item[0])
+    large = (run for at, (size, run) in enumerate(sized) if at < FEW or size >= least)
+    return sorted(large, key=lambda run: run.first)
+
+
+def _size(files: Sequence[readers.SourceFile]) -> int:
+    return sum(file.size for file in files)
 
 
 def _runs(
     files: Sequence[readers.SourceFile], known: dict[tuple[Any, ...], tuple[Earlier, int]]
-) -> Iterator[tuple[Earlier | None, int, tuple[int, ...]]]:
-    """Give runs of files that one table has in the same order, or none has."""
+) -> Iterator[_Run]:
+    """Give runs of files that one table has in the same order."""
     table: Earlier | None = None
     numbers: list[int] = []
     for at, file in enumerate(files):
         found, number = known.get(_key(state(file)), (None, -1))
-        if numbers and (found is not table or (found and number <= numbers[-1])):
-            yield table, at - len(numbers), tuple(numbers)
+        if table is not None and (found is not table or number <= numbers[-1]):
+            yield _Run(table, at - len(numbers), tuple(numbers))
             numbers = []
         table = found
-        numbers.append(number)
-    if numbers:
-        yield table, len(files) - len(numbers), tuple(numbers)
+        if found is not None:
+            numbers.append(number)
+    if table is not None:
+        yield _Run(table, len(files) - len(numbers), tuple(numbers))
 
 
 def read(taken: Taken, asked: Asked) -> Generator[Step, None, Part]:
@@ -132,9 +164,16 @@ def _rows(
     renumber[list(taken.files)] = np.arange(
         taken.unit.first, taken.unit.first + len(taken.files), dtype=np.int32
     )
-    for path in documents.files_of(taken.earlier.documents):
+    low, high = min(taken.files), max(taken.files)
+    for path, first, last in _spans(taken.earlier.documents):
+        if last < low or first > high:
+            continue
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
-            groups = _groups(file, min(taken.files), max(taken.files))
+            groups = [
+                group
+                for group, (least, most) in enumerate(_bounds(file))
+                if least <= high and most >= low
+            ]
             if not groups:
                 continue
             texts = _texts(taken, path.name) if keep else None
@@ -149,14 +188,29 @@ def _rows(
                 yield rows.filter(mask).cast(columns), kept
 
 
-def _groups(file: pq.ParquetFile, low: int, high: int) -> list[int]:
-    """Return the row groups that may have rows of files from `low` to `high`."""
+@lru_cache(maxsize=8)
+def _spans(table: Path) -> tuple[tuple[Path, int, int], ...]:
+    """Return the files of a table, with the numbers of the files that each may have rows of.
+
+    A table that is in its place never changes, so its files are not opened for every run.
+    """
+    spans = []
+    for path in documents.files_of(table):
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            bounds = _bounds(file)
+        if bounds:
+            spans.append((path, min(low for low, _ in bounds), max(high for _, high in bounds)))
+    return tuple(spans)
+
+
+def _bounds(file: pq.ParquetFile) -> list[tuple[int, int]]:
+    """Return for each row group from which to which number it may have files."""
     column = file.schema_arrow.get_field_index("file")
     found = []
     for group in range(file.metadata.num_row_groups):
         bounds = file.metadata.row_group(group).column(column).statistics
-        if bounds is None or not bounds.has_min_max or (bounds.min <= high and bounds.max >= low):
-            found.append(group)
+        known = bounds is not None and bounds.has_min_max
+        found.append((bounds.min, bounds.max) if known else (0, np.iinfo(np.int32).max))
     return found
 
 

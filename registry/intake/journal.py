@@ -31,19 +31,22 @@ def note(folder: Path, unit: Unit, part: Part) -> None:
         OSError: The disk refused.
     """
     value = {"unit": unit.to_json(), "part": part.to_json()}
-    path = folder / f"{unit.number:05d}.json"
+    path = folder / _name(unit)
     whole = path.with_suffix(".new")
     whole.write_bytes(json.dumps(value).encode("ascii"))
     whole.rename(path)
 
 
-def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked) -> dict[int, Part]:
+def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked, notes: Path) -> dict[int, Part]:
     """Take over the parts of interrupted runs that are parts of this one, by moving them.
+
+    Their notes are moved as well, so that a run may be interrupted many times.
 
     Args:
         left: What interrupted runs left: folders with `notes`, `documents` and maybe `vault`.
         units: What is to be read.
         asked: How, and where the parts go.
+        notes: Where the notes go.
 
     Returns:
         The parts that need not be read again, by the number of their unit.
@@ -56,7 +59,8 @@ def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked) -> dict[int,
             unit = wanted.get(_key(read[0])) if read else None
             if unit is None or read is None or unit.number in taken:
                 continue
-            if _move(folder, int(path.stem), asked, unit.number, read[1].digest):
+            if _move(folder, path.stem, asked, unit.number, read[1].digest):
+                path.rename(notes / _name(unit))
                 taken[unit.number] = read[1]
     return taken
 
@@ -66,21 +70,26 @@ def _read(path: Path) -> tuple[dict[str, Any], Part] | None:
     try:
         value = json.loads(path.read_bytes())
         return value["unit"], Part.from_json(value["part"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _move(folder: Path, number: int, asked: Asked, to: int, digest: str) -> bool:
+def _move(folder: Path, number: str, asked: Asked, to: int, digest: str) -> bool:
     """Move the files of a part; what is damaged or missing is no part."""
-    sources = [folder / target.name / documents.part_name(number) for target in asked.folders]
     try:
+        name = documents.part_name(int(number))
+        sources = [folder / target.name / name for target in asked.folders]
         if documents.digest_file(sources[0]) != digest or not all(map(Path.is_file, sources)):
             return False
         for source, target in zip(sources, asked.folders, strict=True):
             source.rename(target / documents.part_name(to))
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
+
+
+def _name(unit: Unit) -> str:
+    return f"{unit.number:05d}.json"
 
 
 def _key(unit: dict[str, Any]) -> str:

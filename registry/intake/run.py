@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +60,7 @@ class Work:
         asked: How units are read, and where parts go.
         notes: Where finished parts are noted.
         jobs: How many processes may work at once; None for as many as there are cores.
+        unsettled: Units, by number, that are not noted: their files may change unseen.
     """
 
     units: Sequence[Unit]
@@ -68,6 +69,7 @@ class Work:
     asked: Asked
     notes: Path
     jobs: int | None = None
+    unsettled: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Draft:
         table_digest: The digest of the document table.
         claims_root: A commitment to what the data says per document, or None if it says nothing.
         reused_files: How many files were not read.
+        continued: Whether an interrupted run had read some of it.
     """
 
     gathered: Gathered
@@ -87,6 +90,7 @@ class Draft:
     table_digest: str
     claims_root: str | None
     reused_files: int
+    continued: bool
 
 
 def read(work: Work, pool: Pool, on_progress: Callable[[Progress], None]) -> Draft:
@@ -132,13 +136,14 @@ class _Fold:
         self.gathered.merge(one.gathered)
         self.digests.append(one.digest)
 
-    def draft(self, reused_files: int) -> Draft:
+    def draft(self, reused_files: int, *, continued: bool) -> Draft:
         return Draft(
             self.gathered,
             self.contents.identity(),
             documents.digest_files(self.digests),
             self.tree.root().hex() if self.said else None,
             reused_files,
+            continued,
         )
 
 
@@ -187,7 +192,10 @@ class _Run:
                 self._own[1].close()
         reused = {*self._work.found, *self._work.taken}
         return self._fold.draft(
-            sum(len(unit.files) for unit in self._work.units if unit.ends and unit.number in reused)
+            sum(
+                len(unit.files) for unit in self._work.units if unit.ends and unit.number in reused
+            ),
+            continued=bool(self._work.found),
         )
 
     def _go_on(self) -> None:
@@ -224,7 +232,7 @@ class _Run:
         self._steps.pop(unit.number, None)
         if isinstance(said, Part):
             self._parts[unit.number] = said
-            if len(self._work.units) > 1:
+            if len(self._work.units) > 1 and unit.number not in self._work.unsettled:
                 journal.note(self._work.notes, unit, said)
         else:
             self._errors[unit.number] = said

@@ -54,7 +54,18 @@ def state(file: readers.SourceFile) -> dict[str, Any]:
     }
 
 
-def cut(files: Sequence[readers.SourceFile], *, first: int = 0, number: int = 0) -> list[Unit]:
+def least_bytes(files: Sequence[readers.SourceFile]) -> int:
+    """Return how many bytes a unit of these files has at least."""
+    return max(UNIT_BYTES, sum(file.size for file in files) // MAX_UNITS)
+
+
+def cut(
+    files: Sequence[readers.SourceFile],
+    *,
+    first: int = 0,
+    number: int = 0,
+    least: int | None = None,
+) -> list[Unit]:
     """Cut files into units, in their order.
 
     Small files are read together, and a large Parquet file is cut between its row groups.
@@ -63,8 +74,9 @@ def cut(files: Sequence[readers.SourceFile], *, first: int = 0, number: int = 0)
         files: The files, in order.
         first: The number of the first of them among all files.
         number: The number of the first unit.
+        least: How many bytes a unit has at least; by default what `least_bytes` says.
     """
-    least = max(UNIT_BYTES, sum(file.size for file in files) // MAX_UNITS)
+    least = least_bytes(files) if least is None else least
     units: list[Unit] = []
     gathered: list[readers.SourceFile] = []
     size = 0

@@ -104,8 +104,10 @@ def read(
         if len(units) > 1:
             store.name_work(writer.uid, asked.key)
         left = store.resume(writer.uid, asked.key)
-        found = {} if asked.reread else journal.take(left, units, how)
-        work = run.Work(units, taken, found, how, staging / NOTES, asked.jobs)
+        found = {} if asked.reread else journal.take(left, units, how, staging / NOTES)
+        store.end_resume(left, again=not found and not asked.reread)
+        unsettled = {unit.number for unit in units if not all(map(asked.is_settled, unit.files))}
+        work = run.Work(units, taken, found, how, staging / NOTES, asked.jobs, unsettled)
         draft = run.read(work, pool, watch)
     except OSError as error:
         raise UnavailableError(

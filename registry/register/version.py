@@ -87,7 +87,8 @@ def version(
         intents.abandon(database, store, writer, resumable=not _is_full(error))
         raise
     if dry_run or not result.uses_table:
-        intents.abandon(database, store, writer)
+        # What an interrupted registration had read is still of use after it was tried out.
+        intents.abandon(database, store, writer, resumable=dry_run and draft.continued)
     return result.registration
 
 

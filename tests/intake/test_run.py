@@ -188,7 +188,7 @@ def stopped(made: Work, after: int) -> list[Path]:
 
 
 def resumed(made: Work, left: list[Path]) -> tuple[Draft, int]:
-    found = journal.take(left, made.units, made.asked)
+    found = journal.take(left, made.units, made.asked, made.notes)
     again = Work(made.units, {}, found, made.asked, made.notes, made.jobs)
     return read(again, nothing), len(found)
 

@@ -12,7 +12,7 @@ import pytest
 from registry import intents, readers
 from registry.core.dataset import Origin
 from registry.errors import InvalidInputError
-from registry.intake import run, units
+from registry.intake import earlier, run, units
 from registry.query import catalogue
 from registry.register import Outcome, Progress
 from tests.world import START, World, write_documents
@@ -78,6 +78,32 @@ def test_of_a_folder_that_grew_only_the_new_file_is_read(world: World, read: lis
         (other,) = catalogue.locations(session, fresh.version)
         assert one.order_root == other.order_root
         assert one.claims_root == other.claims_root
+    assert world.problems() == []
+
+
+def test_where_every_other_file_changed_only_a_few_runs_are_taken(
+    sqlite_world: World, read: list[str]
+) -> None:
+    """Each run of files that is taken is a file of the new table: thousands would take minutes."""
+    world, count = sqlite_world, 4 * earlier.FEW
+    paths = sorted(files(world, count))
+    world.register("a", paths=paths)
+    for at, path in enumerate(paths[::2]):
+        old(write_documents(path, [f"new {at}"]), LONG_AGO + 1)
+    large = [{"text": "large " * 100, "by": "ai"}]
+    old(write_documents(paths[1], large), LONG_AGO + 1)
+    world.register("a", paths=paths)
+    for at, path in enumerate(paths[::2]):
+        old(write_documents(path, [f"newer {at}"]), LONG_AGO + 2)
+    read.clear()
+    done = world.register("a", paths=paths)
+    assert done.reused_files == earlier.FEW == count - len(read)
+    assert paths[1].name not in read, "the largest are taken"
+    other = world.register("b", paths=paths)
+    assert done.version.content_root == other.version.content_root
+    with world.database.read() as session:
+        (one,) = catalogue.locations(session, done.version)
+        assert len(list(world.store.documents(one.uid).iterdir())) <= 2 * earlier.FEW + 1
     assert world.problems() == []
 
 
@@ -181,6 +207,67 @@ def test_an_interrupted_registration_goes_on(world: World, read: list[str], keep
     assert done.version.content_root == other.version.content_root
     assert not list((world.store.root / "unfinished").iterdir())
     assert world.problems() == []
+
+
+@pytest.mark.usefixtures("small_units")
+@pytest.mark.parametrize("keep", [False, True])
+def test_it_may_be_interrupted_many_times(sqlite_world: World, read: list[str], keep: bool) -> None:
+    world = sqlite_world
+    paths = files(world, 5)
+    for finished in (2, 3, 4):
+        with pytest.raises(KeyboardInterrupt):
+            world.register(
+                "a", paths=paths, keep=keep, on_progress=interrupt(finished, KeyboardInterrupt())
+            )
+        read.clear()
+    done = world.register("a", paths=paths, keep=keep)
+    assert (read, done.reused_files) == (["3.jsonl", "4.jsonl"], 3)
+    other = world.register("b", paths=paths)
+    assert done.version.content_root == other.version.content_root
+    assert not list((world.store.root / "unfinished").iterdir())
+    assert world.problems() == []
+
+
+@pytest.mark.usefixtures("small_units")
+def test_a_dry_run_does_not_use_up_what_was_read(sqlite_world: World, read: list[str]) -> None:
+    world = sqlite_world
+    paths = files(world, 4)
+    with pytest.raises(KeyboardInterrupt):
+        world.register("a", paths=paths, on_progress=interrupt(3, KeyboardInterrupt()))
+    assert world.register("a", paths=paths, dry_run=True).reused_files == 2
+    assert world.problems() == []
+    read.clear()
+    assert world.register("a", paths=paths).reused_files == 4
+    assert (read, list((world.store.root / "unfinished").iterdir())) == ([], [])
+
+
+@pytest.mark.usefixtures("small_units")
+def test_other_files_of_the_dataset_leave_it_waiting(sqlite_world: World, read: list[str]) -> None:
+    world = sqlite_world
+    paths = files(world, 4)
+    with pytest.raises(KeyboardInterrupt):
+        world.register("a", paths=paths, on_progress=interrupt(3, KeyboardInterrupt()))
+    world.register("a", ["other"], folder="other")
+    read.clear()
+    assert world.register("a", paths=paths).reused_files == 2
+    assert read == ["2.jsonl", "3.jsonl"]
+
+
+@pytest.mark.usefixtures("small_units")
+def test_a_file_that_may_change_unseen_is_read_again_after_an_interruption(
+    sqlite_world: World, read: list[str]
+) -> None:
+    world = sqlite_world
+    paths = files(world, 4)
+    now = world.clock.now.timestamp()
+    old(paths[0], now)
+    with pytest.raises(KeyboardInterrupt):
+        world.register("a", paths=paths, on_progress=interrupt(3, KeyboardInterrupt()))
+    paths[0].write_bytes(paths[0].read_bytes().replace(b"one", b"eno"))
+    old(paths[0], now)
+    read.clear()
+    world.register("a", paths=paths)
+    assert "0.jsonl" in read
 
 
 @pytest.mark.usefixtures("small_units")
