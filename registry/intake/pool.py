@@ -47,22 +47,16 @@ class Pool:
     """Some worker processes; leaving the block ends them, whatever they are at."""
 
     def __init__(self, workers: int, asked: Asked) -> None:
-        """Start as many as are asked for."""
+        """Start as many as are asked for, or as the system allows: there may be none."""
         self._workers: list[_Worker] = []
         if os.name != "posix":
             return
-        for _ in range(workers):
-            ours, theirs = Pipe()
-            with theirs:
-                process = subprocess.Popen(  # noqa: S603 - this very Python
-                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *_path()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                )
-            self._workers.append(_Worker(process, ours))
+        with contextlib.suppress(OSError):
+            for _ in range(workers):
+                self._workers.append(_started())
+        for worker in self._workers:
             with contextlib.suppress(BrokenPipeError):
-                ours.send(asked)
+                worker.connection.send(asked)
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +111,27 @@ class Pool:
             yield unit, said
 
 
+def _started() -> _Worker:
+    ours, theirs = Pipe()
+    try:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 - this very Python
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *_path()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+    except OSError:
+        ours.close()
+        raise
+    return _Worker(process, ours)
+
+
 def _path() -> list[str]:
     """Return where this process finds modules, so that the other one finds the same."""
-    return [os.path.abspath(entry) for entry in sys.path]
+    found = []
+    for entry in sys.path:
+        # What is relative to a folder that was removed is nowhere.
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.path.abspath(entry))
+    return found
