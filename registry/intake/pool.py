@@ -69,19 +69,12 @@ class Pool:
         self.stop()
 
     def start(self, workers: int) -> None:
-        """Have as many workers as asked for, or more."""
+        """Have as many workers as asked for, or as the system allows: there may be none."""
         if os.name != "posix":
             return
-        while len(self._workers) < workers:
-            ours, theirs = Pipe()
-            with theirs:
-                process = subprocess.Popen(  # noqa: S603 - this very Python
-                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *_path()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                )
-            self._workers.append(_Worker(process, ours))
+        with contextlib.suppress(OSError):
+            while len(self._workers) < workers:
+                self._workers.append(_started())
 
     def stop(self) -> None:
         """End all workers, whatever they are at."""
@@ -93,7 +86,7 @@ class Pool:
         self._workers.clear()
 
     def employ(self, workers: int, asked: Asked) -> None:
-        """Have exactly as many workers as asked for, and tell them how to read."""
+        """Have no more workers than asked for, and tell them how to read."""
         for idle in self._workers[workers:]:
             idle.connection.close()
             idle.process.kill()
@@ -143,6 +136,27 @@ class Pool:
             yield unit, said
 
 
+def _started() -> _Worker:
+    ours, theirs = Pipe()
+    try:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 - this very Python
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *_path()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+    except OSError:
+        ours.close()
+        raise
+    return _Worker(process, ours)
+
+
 def _path() -> list[str]:
     """Return where this process finds modules, so that the other one finds the same."""
-    return [os.path.abspath(entry) for entry in sys.path]
+    found = []
+    for entry in sys.path:
+        # What is relative to a folder that was removed is nowhere.
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.path.abspath(entry))
+    return found

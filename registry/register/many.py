@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +100,13 @@ def _place(folder: Path, path: str) -> str:
             "a list of sources cannot name standard input", hint="write it to a file first"
         )
     place = places.parse(path)
-    return str(folder / place) if isinstance(place, Path) else path
+    if not isinstance(place, Path):
+        return path
+    found = folder / place
+    if glob.has_magic(path) and not os.path.lexists(found):
+        # The pattern is what the list says; the folder that the list is in is no part of it.
+        return str(Path(glob.escape(str(folder))) / place)
+    return str(found)
 
 
 def _declaration(entry: Entry, claimed_by: str) -> Declaration:

@@ -58,6 +58,16 @@ def test_paths_are_relative_to_the_list_and_defaults_hold(cli: Cli, tmp_path: Pa
     assert list(one["origins"]) == ["human"]
 
 
+def test_the_folder_of_the_list_is_no_pattern(cli: Cli, tmp_path: Path) -> None:
+    for name, text in (("set [12]", "right"), ("set 1", "wrong"), ("set [12]/deep", "right")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jsonl").write_text(f'{{"text": "{text}"}}\n')
+    path = tmp_path / "set [12]" / "sources.yaml"
+    path.write_text("sources: [{name: a, paths: '*.jsonl'}, {name: b, paths: '**/a.jsonl'}]")
+    ran = cli("register", "--from", path, "--json")
+    assert (ran.code, ran.json["totals"]["documents"], ran.json["totals"]["bytes"]) == (0, 3, 15)
+
+
 def test_what_fails_does_not_stop_the_others(cli: Cli, tmp_path: Path) -> None:
     path = write(
         tmp_path,

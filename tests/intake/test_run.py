@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -166,6 +167,30 @@ def test_an_interruption_ends_the_workers(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         read(work(tmp_path, write(tmp_path / "source", files=9), jobs=3), interrupt)
+
+
+@pytest.mark.usefixtures("small_units")
+def test_where_no_process_can_be_started_one_reads_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "source")
+    expected = run.read(work(tmp_path, source), nothing)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no such Python"))
+    alone = run.read(work(tmp_path, source, jobs=3), nothing)
+    assert summary(alone) == summary(expected)
+
+
+@pytest.mark.usefixtures("small_units")
+def test_a_folder_that_was_removed_is_no_place_to_find_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = work(tmp_path, write(tmp_path / "source"), jobs=3)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    gone.rmdir()
+    assert run.read(made, nothing).gathered.totals.documents == 300
 
 
 # Going on where an interrupted run stopped.
