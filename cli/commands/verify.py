@@ -71,7 +71,8 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
         raise click.UsageError("`--level files` needs a folder; one shard is read by its content")
     key = _read_key(key_file, beside=place)
     depth = verifier.Level(level or "files")
-    report = verifier.examine(place, key=key, level=depth, on_progress=progress("verifying"))
+    with progress("verifying") as on_progress:
+        report = verifier.examine(place, key=key, level=depth, on_progress=on_progress)
     if as_json:
         emit(report.to_json())
     else:
