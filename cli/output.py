@@ -118,6 +118,11 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def not_valid(number: int) -> str:
+    """Return how much was left out: `1 record or file that is not valid`."""
+    return plural(number, "record or file that is not valid", "records or files that are not valid")
+
+
 def size(number: int) -> str:
     """Return bytes in powers of 1,000 and three digits: `3.71 GB`."""
     if number < 1000:

@@ -63,7 +63,7 @@ def test_the_document_of_a_version(cli: Cli, sqlite_world: World) -> None:
     }  # fmt: skip
     assert all(set(claim) == CLAIM for claim in record["claims"])
     assert [set(place) for place in record["locations"]] == [
-        {"base", "files", "kept", "sources", "options", "registered_at"}
+        {"base", "files", "left_out", "kept", "sources", "options", "registered_at"}
     ]
     (edge,) = record["lineage"]["to"]
     assert set(edge) == {"dataset", "version", "kind", "note", "added_by", "added_at"}
