@@ -330,6 +330,10 @@ def _chapter(item: tuple[str, click.Command]) -> str:
     sections = {"Options": options}
     if isinstance(command, Sectioned):
         sections = command.by_section(context)
+    sections = {
+        heading: [it for it in options if it in command.params]
+        for heading, options in sections.items()
+    }
     tables = [
         f"{_table(options)}\n" if heading == "Options" else f"{heading}:\n\n{_table(options)}\n"
         for heading, options in sections.items()
@@ -338,9 +342,7 @@ def _chapter(item: tuple[str, click.Command]) -> str:
 
 
 def _table(options: Sequence[click.Option]) -> str:
-    rows = [
-        f"| {_flags(option)} | {_meaning(option)} |" for option in options if option.name != "help"
-    ]
+    rows = [f"| {_flags(option)} | {_meaning(option)} |" for option in options]
     return "\n".join(["| Option | Means |", "| --- | --- |", *rows])
 
 
