@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any, Final, TypeVar
 
 import click
@@ -117,6 +118,11 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def not_valid(number: int) -> str:
+    """Return how much was left out: `1 record or file that is not valid`."""
+    return plural(number, "record or file that is not valid", "records or files that are not valid")
+
+
 def size(number: int) -> str:
     """Return bytes in powers of 1,000 and three digits: `3.71 GB`."""
     if number < 1000:
@@ -154,10 +160,15 @@ def block(lines: Iterable[tuple[str, str]], *, indent: str = "") -> list[str]:
     return [f"{indent}{label:<{width}}  {value}".rstrip() for label, value in pairs]
 
 
-def progress(what: str) -> Callable[[int, int], None] | None:
-    """Return a function that shows progress on stderr, or None where nobody watches."""
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function that shows progress on stderr, or None where nobody watches.
+
+    The line is wiped in the end, however it ends.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
-        return None
+        yield None
+        return
     shown = -1
 
     def update(done: int, of: int) -> None:
@@ -166,7 +177,11 @@ def progress(what: str) -> Callable[[int, int], None] | None:
         if percent == shown:
             return
         shown = percent
-        sys.stderr.write("\r\x1b[K" if percent >= 100 else f"\r{what} {percent} %")
+        sys.stderr.write(f"\r\x1b[K{what} {percent} %")
         sys.stderr.flush()
 
-    return update
+    try:
+        yield update
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.output import block, clean, count, plural, say, size, tell
+from cli.output import block, clean, count, not_valid, plural, say, size, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,4 +174,4 @@ def _tell_all(lines: list[str], total: int) -> None:
 def _left_out(done: Registration) -> list[tuple[str, str]]:
     if not done.bad_count:
         return []
-    return [("Left out", f"{count(done.bad_count)} records or files that are not valid")]
+    return [("Left out", not_valid(done.bad_count))]

@@ -176,6 +176,21 @@ def test_polished_texts_are_assisted_and_the_others_human(
     assert set(shown["generators"]) == {"ChatGPT", "LLaMA"}
 
 
+def test_a_polished_text_with_both_labels_is_one_that_llama_left_as_it_was(
+    shared_data: Path,
+) -> None:
+    found: dict[str, dict[int, set[tuple[str, int]]]] = {}
+    for path in sorted((shared_data / "hppt_polish").glob("*_*.json")):
+        for row, record in enumerate(orjson.loads(path.read_bytes())):
+            labels = found.setdefault(record["text"], {})
+            labels.setdefault(int(record["fake"]), set()).add((path.name, row))
+    both = [labels for labels in found.values() if len(labels) == 2]
+    polished = [place for labels in both for place in labels[1]]
+    assert Counter(name for name, _ in polished) == {"llama_test.json": 18, "llama_val.json": 4}
+    assert all((name, row - 1) in labels[0] for labels in both for name, row in labels[1])
+    assert sum(len(places) for labels in both for places in labels.values()) == 66
+
+
 def test_questions_are_human_and_solutions_by_models(
     shared_data: Path, run: Run, tmp_path: Path
 ) -> None:

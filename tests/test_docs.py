@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import pytest
 
 from cli.commands.plan import read_recipe
 from cli.main import COMMANDS, EXIT_CODES, INTERRUPTED, USAGE, firsthand, main
+from cli.options import Sectioned
 from registry.core import recipe
 from registry.core.entry import FOLDED
 from registry.verify import report as reports
@@ -325,13 +326,24 @@ def _chapter(item: tuple[str, click.Command]) -> str:
     context = click.Context(command, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context))
     paragraphs = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.help or ""))
-    rows = [
-        f"| {_flags(option)} | {_meaning(option)} |"
-        for option in command.params
-        if isinstance(option, click.Option)
+    options = [it for it in command.params if isinstance(it, click.Option)]
+    sections = {"Options": options}
+    if isinstance(command, Sectioned):
+        sections = command.by_section(context)
+    sections = {
+        heading: [it for it in options if it in command.params]
+        for heading, options in sections.items()
+    }
+    tables = [
+        f"{_table(options)}\n" if heading == "Options" else f"{heading}:\n\n{_table(options)}\n"
+        for heading, options in sections.items()
     ]
-    table = "\n".join(["| Option | Means |", "| --- | --- |", *rows])
-    return f"## {name}\n\n    {name} {usage}\n\n{paragraphs}\n\n{table}\n"
+    return f"## {name}\n\n    {name} {usage}\n\n{paragraphs}\n\n" + "\n".join(tables)
+
+
+def _table(options: Sequence[click.Option]) -> str:
+    rows = [f"| {_flags(option)} | {_meaning(option)} |" for option in options]
+    return "\n".join(["| Option | Means |", "| --- | --- |", *rows])
 
 
 def _flags(option: click.Option) -> str:
@@ -346,7 +358,8 @@ def _meaning(option: click.Option) -> str:
     if isinstance(option.type, click.Choice):
         text += f" One of {', '.join(f'`{choice}`' for choice in option.type.choices)}."
     if isinstance(option.type, click.IntRange):
-        text += f" From {option.type.min} to {option.type.max}."
+        least, most = option.type.min, option.type.max
+        text += f" At least {least}." if most is None else f" From {least} to {most}."
     if option.required:
         text += " Required."
     if option.show_default:

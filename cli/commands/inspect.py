@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.options import text_fields
 from cli.output import block, clean, count, emit, json_option, plural, say, size
 
 if TYPE_CHECKING:
@@ -79,13 +80,12 @@ def inspect(paths: tuple[str, ...], as_json: bool, **given: Any) -> int:
 def _options(given: dict[str, Any]) -> ReadOptions:
     from registry.core.source import Format, ReadOptions
 
-    fields = [item.strip() for item in (given["text_field"] or "").split(",") if item.strip()]
     return ReadOptions(
         format=Format(given["format_name"]) if given["format_name"] else None,
         lines=given["lines"],
         paragraphs=given["paragraphs"],
         encoding=given["encoding"],
-        text_fields=tuple(fields),
+        text_fields=text_fields(given["text_field"]),
     )
 
 

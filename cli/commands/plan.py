@@ -236,17 +236,18 @@ def export(
         tidy(registry)
         signer = homes.load_signer(registry.settings)
         made = _plan(registry, asked, tokenizer)
-        done = verb.snapshot(
-            registry.database,
-            registry.store,
-            made,
-            target,
-            signer=signer,
-            issuer=homes.issuer(registry.settings, signer),
-            clock=clock,
-            threads=threads,
-            on_progress=progress("exporting"),
-        )
+        with progress("exporting") as on_progress:
+            done = verb.snapshot(
+                registry.database,
+                registry.store,
+                made,
+                target,
+                signer=signer,
+                issuer=homes.issuer(registry.settings, signer),
+                clock=clock,
+                threads=threads,
+                on_progress=on_progress,
+            )
         key = registry.settings.public_key_file
     if as_json:
         emit(

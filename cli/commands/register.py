@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from cli.options import Sectioned, text_fields
 from cli.output import clean, emit, json_option
 from cli.progress import Watcher, progress_option, watcher
 from cli.registrations import document, many_document, show, show_one_of_many, show_totals
@@ -25,7 +26,18 @@ _EARLY = 4  # others are started when it is known how much there is to read
 ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 
 
-@click.command()
+# Where the sections of the help begin.
+SECTIONS = {
+    "origin": "What made the texts",
+    "text_field": "How files become documents",
+    "date_fields": "Dates, language, license",
+    "sources": "How the texts were come by",
+    "visibility": "What is kept, and who may see it",
+    "dry_run": "How it runs",
+}
+
+
+@click.command(cls=Sectioned, sections=SECTIONS)
 @click.argument("paths", metavar="PATH…", nargs=-1)
 @click.option("--name", metavar="NAME", help="The dataset, `name` or `team/name`.")
 @click.option(
@@ -57,12 +69,6 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 )
 @click.option("--generator-field", metavar="FIELD", help="The field that names the model.")
 @click.option(
-    "--text-field",
-    metavar="FIELD[,FIELD…]",
-    help="The text, or several joined by newlines; `a.b` reaches into objects, `a[0]` and `a[-1]` "
-    "into lists. Default: `text`, or the only text field.",
-)
-@click.option(
     "--split-field",
     metavar="FIELD=ORIGIN,…",
     help="Several documents per record, each with the origin of its field.",
@@ -72,6 +78,12 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
     metavar="FIELD=ORIGIN,…",
     help="One document per record from several fields, each part with its own origin: a mixed "
     "document with an exact human share.",
+)
+@click.option(
+    "--text-field",
+    metavar="FIELD[,FIELD…]",
+    help="The text, or several joined by newlines; `a.b` reaches into objects, `a[0]` and `a[-1]` "
+    "into lists. Default: `text`, or the only text field.",
 )
 @click.option(
     "--format",
@@ -124,7 +136,7 @@ ACCESS = ("public", "licensed", "crawled", "user", "bought", "private")
 @click.option("--access", type=click.Choice(ACCESS), help="How you came by them.")
 @click.option("--crawler", metavar="NAME", help="The crawler that fetched them.")
 @click.option("--opt-out-policy", metavar="TEXT", help="Which opt-outs were respected.")
-@click.option("--opt-out-date", metavar="DATE", help="As of when.")
+@click.option("--opt-out-date", metavar="DATE", help="When those opt-outs were read.")
 @click.option("--personal-data", metavar="TEXT", help="Whether there is any, and of what kind.")
 @click.option("--purchase", metavar="TEXT", help="From whom they were bought.")
 @click.option("--first-use", metavar="DATE", help="When they were first used for training.")
@@ -324,7 +336,6 @@ def _options(given: dict[str, Any]) -> ReadOptions:
     for text in given["date_fields"]:
         for kind, path in _pairs(text, "--date-field", DATE_KINDS, first=True):
             dates.append((DateKind(kind), path))
-    text_fields = [item.strip() for item in (given["text_field"] or "").split(",") if item.strip()]
     return ReadOptions(
         format=Format(given["format_name"]) if given["format_name"] else None,
         lines=given["lines"],
@@ -332,7 +343,7 @@ def _options(given: dict[str, Any]) -> ReadOptions:
         orient=Orient(given["orient"]),
         encoding=given["encoding"],
         on_bad_input=OnBadInput(given["on_bad_input"]),
-        text_fields=tuple(text_fields),
+        text_fields=text_fields(given["text_field"]),
         split_fields=_origins(given["split_field"], "--split-field", FIELD_ORIGINS),
         origin_by_field=_origins(given["origin_by_field"], "--origin-by-field", FIELD_ORIGINS),
         origin_field=given["origin_field"],

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.output import block, clean, count, emit, json_option, plural, say, share, size
+from cli.output import block, clean, count, emit, json_option, not_valid, plural, say, share, size
 
 
 @click.command()
@@ -162,6 +162,8 @@ def _places(record: dict[str, Any]) -> list[tuple[str, str]]:
             )
         )
         rows += [("", f"from {clean(source)}") for source in place["sources"]]
+        if place["left_out"]:
+            rows.append(("Left out", f"{not_valid(place['left_out'])} at {clean(place['base'])}"))
     return rows
 
 

@@ -71,7 +71,8 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
         raise click.UsageError("`--level files` needs a folder; one shard is read by its content")
     key = _read_key(key_file, beside=place)
     depth = verifier.Level(level or "files")
-    report = verifier.examine(place, key=key, level=depth, on_progress=progress("verifying"))
+    with progress("verifying") as on_progress:
+        report = verifier.examine(place, key=key, level=depth, on_progress=on_progress)
     if as_json:
         emit(report.to_json())
     else:
@@ -218,18 +219,29 @@ def _certificate(said: Certificate) -> list[str]:
     counting = " and ".join(fraction.count) or "none"
     labels = sorted(said.manifest.origins.items(), key=lambda item: -item[1].bytes)
     parts = [f"{name} {share(it.bytes, sums.bytes)}" for name, it in labels if it.documents]
-    licenses = sorted({name for item in said.inputs for name in item.licenses})
     lines = [
         f"{plural(sums.documents, 'document')} · {size(sums.bytes)} · issued {issued}",
         f"human  {human} of {fraction.of}, counting {counting}{asked}",
         "       evidenced and audited: not assessed",
         f"origin labels  {' · '.join(parts) or 'none'}",
         f"inputs  {_named([f'{item.dataset}@{item.version}' for item in said.inputs])}",
-        f"licenses  {_named(licenses) if licenses else 'not stated'}",
+        f"licenses  {_licenses(said)}",
     ]
     if said.contested:
         lines.append(f"{plural(said.contested, 'document')} with conflicting claims of origin")
     return lines
+
+
+def _licenses(said: Certificate) -> str:
+    """Return which licenses are claimed, and how much comes from inputs without any."""
+    names = sorted({name for item in said.inputs for name in item.licenses})
+    without = [item for item in said.inputs if item.documents and not item.licenses]
+    if not names:
+        return "not stated"
+    if not without:
+        return _named(names)
+    sums = plural(sum(item.documents for item in without), "document")
+    return f"{_named(names)} · not stated for {sums} of {plural(len(without), 'input')}"
 
 
 def _named(names: list[str]) -> str:

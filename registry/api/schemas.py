@@ -206,6 +206,7 @@ class LocationOut(BaseModel):
     """A place where the content was found, without its path on the registry's machine."""
 
     files: Count
+    left_out: Count
     kept: bool
     sources: list[str]
     options: dict[str, Any]

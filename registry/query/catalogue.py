@@ -67,10 +67,14 @@ def dataset(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> Dat
         .order_by(Namespace.name, Dataset.name)
         .limit(SUGGESTED_AMONG)
     ).all()
-    near = difflib.get_close_matches(str(ref.dataset), [f"{a}/{b}" for a, b in names], n=1)
+    # By their short names: `local/` before all of them would make all of them alike.
+    known = [DatasetRef(namespace, name) for namespace, name in names]
+    near = [it.short for it in known if it.name == ref.name] or difflib.get_close_matches(
+        ref.dataset.short, [it.short for it in known], n=1
+    )
     raise NotFoundError(
         f"there is no dataset `{ref.dataset.short}`",
-        hint=f"did you mean `{DatasetRef.parse(near[0]).short}`?"
+        hint=f"did you mean `{near[0]}`?"
         if near
         else "`firsthand dataset list` and `GET /v1/datasets` name those there are",
     )

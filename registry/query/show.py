@@ -23,6 +23,7 @@ from registry.db.models import (
     Claim,
     DatasetVersion,
     LineageEdge,
+    Location,
     MixtureInput,
     Snapshot,
 )
@@ -132,6 +133,7 @@ def version_record(
             {
                 "base": place.base,
                 "files": len(place.files),
+                "left_out": left_out(place),
                 "kept": place.kept,
                 "sources": place.sources,
                 "options": place.options,
@@ -149,6 +151,12 @@ def version_record(
         ],
         "log_size": ledger.size(session),
     }
+
+
+def left_out(place: Location) -> int:
+    """Return how many records and files were passed over at a place, because they are not valid."""
+    skipped = [file["skipped"] for file in place.files if file and "skipped" in file]
+    return sum(int(item["count"]) for item in skipped)
 
 
 def declared(stand: Standing) -> HumanFraction:

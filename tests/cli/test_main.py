@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ import pytest
 from cli import main as cli
 from cli import output
 from registry import __version__, errors
+from registry.errors import InvalidInputError
 
 Capture = pytest.CaptureFixture[str]
 REPOSITORY = Path(__file__).parents[2]
@@ -385,10 +387,22 @@ def test_without_a_stdout_nothing_breaks(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_progress_is_shown_to_terminals_only(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    assert output.progress("verifying") is None
+    with output.progress("verifying") as update:
+        assert update is None
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    update = output.progress("verifying")
-    assert update is not None
-    for done in (0, 1, 50, 100):
-        update(done, 100)
-    assert capsys.readouterr().err.endswith("\rverifying 50 %\r\x1b[K")
+    with output.progress("verifying") as update:
+        assert update is not None
+        for done in (0, 1, 50):
+            update(done, 100)
+    assert capsys.readouterr().err.endswith("\r\x1b[Kverifying 50 %\r\x1b[K")
+
+
+def test_progress_is_wiped_before_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with suppress(InvalidInputError), output.progress("exporting") as update:
+        assert update is not None
+        update(99, 100)
+        raise InvalidInputError("no")
+    assert capsys.readouterr().err.endswith("exporting 99 %\r\x1b[K")

@@ -207,8 +207,12 @@ def test_what_is_not_valid_is_left_out_only_when_asked_and_recorded(
     ]
     again = cli("register", "d", "--name", "essays", "--on-bad-input", "skip")
     assert "nothing to add" in again.out
-    assert "Left out      1 records or files that are not valid" in again.out
+    assert "Left out      1 record or file that is not valid" in again.out
     assert f"left out: {why}" in again.err
+    (place,) = cli("show", "essays", "--json").json["locations"]
+    assert (place["files"], place["left_out"]) == (2, 1)
+    shown = cli("show", "essays").out
+    assert f"Left out      1 record or file that is not valid at {tmp_path}/d\n" in shown
 
 
 RECIPE = "{sources: [a, b], human: {at_least: 100 %}, seed: 1}"

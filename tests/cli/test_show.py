@@ -63,7 +63,7 @@ def test_the_document_of_a_version(cli: Cli, sqlite_world: World) -> None:
     }  # fmt: skip
     assert all(set(claim) == CLAIM for claim in record["claims"])
     assert [set(place) for place in record["locations"]] == [
-        {"base", "files", "kept", "sources", "options", "registered_at"}
+        {"base", "files", "left_out", "kept", "sources", "options", "registered_at"}
     ]
     (edge,) = record["lineage"]["to"]
     assert set(edge) == {"dataset", "version", "kind", "note", "added_by", "added_at"}
@@ -126,10 +126,13 @@ def test_a_version_is_named_or_the_latest(cli: Cli, sqlite_world: World) -> None
 
 def test_a_wrong_name_gets_the_nearest(cli: Cli, sqlite_world: World) -> None:
     sqlite_world.register("essays", ["x"])
+    sqlite_world.register("he", ["y"])
     ran = cli("show", "esays", "--json")
     assert (ran.code, ran.error["hint"]) == (1, "did you mean `essays`?")
-    hint = cli("history", "nothing-like-it", "--json").error["hint"]
-    assert hint.startswith("`firsthand dataset list`")
+    for unlike in ("nothing-like-it", "gsm"):
+        hint = cli("history", unlike, "--json").error["hint"]
+        assert hint.startswith("`firsthand dataset list`")
+    assert cli("show", "research-team/he", "--json").error["hint"] == "did you mean `he`?"
 
 
 @pytest.mark.parametrize("command", ["show", "history"])

@@ -175,6 +175,24 @@ def test_what_the_signer_writes_cannot_take_over_the_screen(
         assert name.endswith("INTACT AND SIGNED'\\u202e, pinned by you")
 
 
+def test_inputs_without_a_license_are_told(snap: Snapshot, capsys: Capture) -> None:
+    first, *others = (replace(item, licenses=()) for item in snap.certificate.inputs)
+    for inputs, said in (
+        ((first, *others), "licenses  not stated\n"),
+        (
+            (replace(first, licenses=("MIT",)), *others),
+            f"licenses  MIT · not stated for {sum(it.documents for it in others)} documents of "
+            f"{len(others)} input",
+        ),
+        (
+            tuple(replace(item, licenses=("MIT",)) for item in (first, *others)),
+            "licenses  MIT\n",
+        ),
+    ):
+        snap.sign(replace(snap.certificate, inputs=inputs))
+        assert said in run(capsys, "snap", "--key", "acme.pub")[1]
+
+
 def test_an_old_terminal_is_no_reason_to_fail(snap: Snapshot) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "verify", str(snap.path), "--key", "acme.pub"],

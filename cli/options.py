@@ -1,0 +1,50 @@
+"""What the options of commands have in common: headings in the help, lists of fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from cli.output import clean
+
+
+class Sectioned(click.Command):
+    """A command whose help lists its options under headings.
+
+    Args:
+        sections: For the first option of each section, by its parameter's name, the heading. It
+            lasts until the next one; options before the first section are under `Options`.
+    """
+
+    def __init__(self, *args: Any, sections: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sections = sections
+
+    def by_section(self, ctx: click.Context) -> dict[str, list[click.Option]]:
+        """Return the options under their headings, in order."""
+        found: dict[str, list[click.Option]] = {}
+        heading = "Options"
+        for option in self.get_params(ctx):
+            if isinstance(option, click.Option):
+                heading = self.sections.get(option.name or "", heading)
+                found.setdefault(heading, []).append(option)
+        return found
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, a section after the other."""
+        for heading, options in self.by_section(ctx).items():
+            rows = [row for it in options if (row := it.get_help_record(ctx)) is not None]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def text_fields(text: str | None) -> tuple[str, ...]:
+    """Return the fields that `--text-field` names; none means the default."""
+    if text is None:
+        return ()
+    fields = tuple(item.strip() for item in text.split(","))
+    if not all(fields):
+        raise click.UsageError(f"`--text-field` takes fields such as `a,b`, not `{clean(text)}`")
+    return fields
