@@ -174,9 +174,9 @@ def test_where_no_process_can_be_started_one_reads_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write(tmp_path / "source")
-    expected = run.read(work(tmp_path, source), nothing)
+    expected = read(work(tmp_path, source), nothing)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no such Python"))
-    alone = run.read(work(tmp_path, source, jobs=3), nothing)
+    alone = read(work(tmp_path, source, jobs=3), nothing)
     assert summary(alone) == summary(expected)
 
 
@@ -190,7 +190,7 @@ def test_a_folder_that_was_removed_is_no_place_to_find_modules(
     monkeypatch.chdir(gone)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     gone.rmdir()
-    assert run.read(made, nothing).gathered.totals.documents == 300
+    assert read(made, nothing).gathered.totals.documents == 300
 
 
 # Going on where an interrupted run stopped.
