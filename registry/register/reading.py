@@ -156,4 +156,7 @@ def _state(place: Location, file: dict[str, Any]) -> dict[str, Any] | None:
     if file.get("unsettled") or not ("etag" in file or "mtime_ns" in file):
         return None
     path = str(places.parse(place.base) / file["name"])
-    return {**file, "path": path, "mtime_ns": int(file["mtime_ns"]) if "mtime_ns" in file else None}
+    times: dict[str, Any] = {
+        name: int(file[name]) for name in ("ctime_ns", "mtime_ns") if name in file
+    }
+    return {**file, "path": path, **times}
