@@ -250,4 +250,4 @@ class _Texts:
 
 
 def _key(file: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(file.get(name) for name in ("path", "size", "mtime_ns", "etag"))
+    return tuple(file.get(name) for name in ("path", "size", "mtime_ns", "ctime_ns", "etag"))

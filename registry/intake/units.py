@@ -50,6 +50,7 @@ def state(file: readers.SourceFile) -> dict[str, Any]:
         "path": str(file.path),
         "size": file.size,
         "mtime_ns": file.mtime_ns,
+        "ctime_ns": file.ctime_ns,
         "etag": file.etag,
     }
 

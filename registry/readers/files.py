@@ -101,6 +101,8 @@ class SourceFile:
         mtime_ns: When it was last written, in nanoseconds since 1970, or None where the place
             does not say.
         etag: What an object store changes whenever the content does, or None.
+        ctime_ns: When the file system last noted a change of it, in nanoseconds since 1970, or
+            None. Unlike `mtime_ns` nobody can set it back, as unpacking an archive does.
     """
 
     path: Place
@@ -109,6 +111,7 @@ class SourceFile:
     size: int
     mtime_ns: int | None
     etag: str | None = None
+    ctime_ns: int | None = None
 
     def __str__(self) -> str:
         """Return the path for a message, without control characters."""

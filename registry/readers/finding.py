@@ -232,7 +232,9 @@ def _source_file(path: Path, info: os.stat_result, format: Format | None) -> Sou
             f"`{shown(path)}` cannot be read: permission denied", hint="check its permissions"
         )
     format, compression = kind(path.name, format, shown(path))
-    return SourceFile(path, format, compression, info.st_size, info.st_mtime_ns)
+    return SourceFile(
+        path, format, compression, info.st_size, info.st_mtime_ns, ctime_ns=info.st_ctime_ns
+    )
 
 
 class _RemoteSearch:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import documents, intents, places, readers
+from registry import __version__, documents, intents, places, readers
 from registry.blobs import DOCUMENTS, NOTES, VAULT, Store
 from registry.core.digest import digest_of
 from registry.core.source import ReadOptions
@@ -60,7 +60,14 @@ class Asked:
     def key(self) -> str:
         """Return what tells which interrupted registrations this one continues."""
         ref = str(self.declaration.ref.dataset)
-        return digest_of({"dataset": ref, "options": self.options.to_json(), "keep": self.keep})
+        return digest_of(
+            {
+                "dataset": ref,
+                "keep": self.keep,
+                "options": self.options.to_json(),
+                "release": __version__,
+            }
+        )
 
     def is_settled(self, file: readers.SourceFile) -> bool:
         """Return whether it can be told that a file was written to after it was read."""
@@ -159,4 +166,7 @@ def _state(place: Location, file: dict[str, Any]) -> dict[str, Any] | None:
     if file.get("unsettled") or not ("etag" in file or "mtime_ns" in file):
         return None
     path = str(places.parse(place.base) / file["name"])
-    return {**file, "path": path, "mtime_ns": int(file["mtime_ns"]) if "mtime_ns" in file else None}
+    times: dict[str, Any] = {
+        name: int(file[name]) for name in ("ctime_ns", "mtime_ns") if name in file
+    }
+    return {**file, "path": path, **times}

@@ -320,6 +320,7 @@ def _in_words(place: Location | None, claims: list[Claim]) -> tuple[str, ...]:
 def _file(asked: Asked, file: readers.SourceFile, name: str) -> dict[str, Any]:
     """Return what a place says about a file: what is not known of it is left out."""
     said = {
+        "ctime_ns": None if file.ctime_ns is None else str(file.ctime_ns),
         "etag": file.etag,
         "mtime_ns": None if file.mtime_ns is None else str(file.mtime_ns),
         "name": name,

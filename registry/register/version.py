@@ -42,7 +42,7 @@ def version(
 
     Content that the dataset already has makes no new version: what is new about it, a claim or a
     place, is added to the version it is. Files that have not changed since they were registered
-    with the same options, by path, size and time, are not read again; nor is what an interrupted
+    with the same options, by path, size and times, are not read again; nor is what an interrupted
     registration of the same dataset had finished.
 
     Args:

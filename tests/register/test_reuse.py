@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -114,6 +114,25 @@ def test_a_file_that_was_written_to_is_read_again(world: World, read: list[str])
     old(write_documents(paths[1], ["1 one", "1 two", "else"]), LONG_AGO + 1)
     assert world.register("a", paths=paths).version.number == 2
     assert read == ["1.jsonl"]
+
+
+def test_a_file_that_was_replaced_is_read_again_though_its_time_and_size_are_the_same(
+    world: World, read: list[str]
+) -> None:
+    """Archives are often made with one time for all files, whatever is in them."""
+    paths = files(world)
+    labels: dict[str, Any] = {
+        "origin_field": "by",
+        "origin_map": {"0": Origin.HUMAN, "1": Origin.AI},
+    }
+    old(write_documents(paths[0], [{"text": "a", "by": "0"}]))
+    world.register("a", paths=paths[:1], **labels)
+    assert world.origins("a") == {Origin.HUMAN: 1}
+    read.clear()
+    other = old(write_documents(world.folder / "in" / "new.jsonl", [{"text": "a", "by": "1"}]))
+    other.replace(paths[0])
+    world.register("a", paths=paths[:1], **labels)
+    assert (read, world.origins("a")) == (["0.jsonl"], {Origin.AI: 1})
 
 
 def test_a_file_that_had_just_been_written_to_is_read_again(world: World, read: list[str]) -> None:
