@@ -9,8 +9,8 @@ from typing import Any, Final
 from registry import readers
 from registry.core.source import Format
 
-UNIT_BYTES: Final = 8 << 20
-"""How many bytes on disk a unit has at least, unless the files end: 8 MiB."""
+UNIT_BYTES: Final = 16 << 20
+"""How many bytes on disk a unit has at least, unless the files end: 16 MiB."""
 MAX_UNITS: Final = 2000
 """About how many units there are at most: those of very large sets are larger."""
 

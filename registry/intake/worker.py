@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 import traceback
@@ -32,6 +33,9 @@ def main(handle: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # There is a process for each core already.
     pa.set_cpu_count(1)
+    with contextlib.suppress(NotImplementedError):
+        # It gives memory back sooner than others, and there may be many such processes.
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
     with Connection(handle) as other:
         try:
             asked: Asked | None = None

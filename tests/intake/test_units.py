@@ -38,7 +38,7 @@ def test_every_file_is_in_one_unit_in_order(sizes: list[int], first: int) -> Non
 
 def test_a_million_small_files_are_few_units() -> None:
     files = [file(100)] * 1_000_000
-    assert len(cut(files)) == 12
+    assert len(cut(files)) == 6
 
 
 def test_a_very_large_set_is_cut_into_larger_units() -> None:
