@@ -200,7 +200,7 @@ class _Run:
 
     def _go_on(self) -> None:
         """Read a batch of this process's own unit."""
-        if self._own is None and not self._errors:
+        if self._own is None:
             self._own = self._start()
         if self._own is None:
             return
@@ -220,7 +220,8 @@ class _Run:
         if self._there:
             unit = self._there.popleft()
             return unit, earlier.read(self._work.taken[unit.number], self._work.asked)
-        if self._waiting:
+        # After an error only what comes before it is of interest, and all of that was handed out.
+        if self._waiting and not self._errors:
             unit = self._waiting.popleft()
             return unit, part.read(unit, self._work.asked, ahead=self._ahead)
         return None

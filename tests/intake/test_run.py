@@ -272,3 +272,27 @@ def test_a_file_that_was_written_to_is_read_again(tmp_path: Path) -> None:
     assert found == 1
     assert summary(draft) == summary(expected)
     assert draft.gathered.totals.documents == 301
+
+
+@pytest.mark.usefixtures("small_units")
+def test_an_error_in_a_later_file_does_not_keep_earlier_rows_from_being_taken(
+    tmp_path: Path,
+) -> None:
+    """Otherwise the run would wait for them for ever."""
+    source = write(tmp_path / "source")
+    first = work(tmp_path, source)
+    read(first, nothing)
+    files = readers.discover([source], ORIGINS).files
+    table = earlier.Earlier(
+        first.asked.documents, first.asked.texts, [units.state(file) for file in files]
+    )
+    with (source / "5.parquet").open("ab") as file:
+        file.write(b"damage")
+    cut, taken = earlier.plan(readers.discover([source], ORIGINS).files, [table])
+    assert sorted(taken) == [0]
+    made = work(tmp_path, source)
+    with pool.Pool() as workers:
+        going = run._Run(Work(cut, taken, {}, made.asked, made.notes, 1), workers, nothing)
+        going._errors[1] = InvalidInputError("heard before")
+        with pytest.raises(InvalidInputError, match="heard before"):
+            going.read()
