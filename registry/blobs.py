@@ -6,6 +6,8 @@ Layout under the storage folder::
     unfinished/<key>.<uid>/    what an interrupted registration had read; the next one takes it
     documents/<uid>/           the document table of a location
     vault/<uid>/               the texts of a location, in the same rows
+    sketches/<uid>/            the sketches of a location, in the same rows
+    segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
 
 Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.
@@ -26,6 +28,8 @@ from registry.errors import ConflictError, UnavailableError
 _UID = re.compile(r"[0-9a-f]{32}")
 DOCUMENTS: Final = "documents"
 VAULT: Final = "vault"
+SKETCHES: Final = "sketches"
+SEGMENTS: Final = "segments"
 NOTES: Final = "notes"
 UNFINISHED: Final = "unfinished"
 _KEY: Final = "key"
@@ -51,6 +55,14 @@ class Store:
     def vault(self, uid: str) -> Path:
         """Return the folder of a location's kept texts."""
         return self.root / VAULT / _checked(uid)
+
+    def sketches(self, uid: str) -> Path:
+        """Return the folder of a location's sketches."""
+        return self.root / SKETCHES / _checked(uid)
+
+    def segments(self, uid: str) -> Path:
+        """Return the folder of the index files that were made under a uid."""
+        return self.root / SEGMENTS / _checked(uid)
 
     def publish(self, uid: str, part: str) -> None:
         """Move `staging/<uid>/<part>` to its place `<part>/<uid>`; all or nothing.
@@ -120,7 +132,7 @@ class Store:
 
     def remove(self, uid: str) -> None:
         """Remove everything that belongs to a uid; what is not there is no error."""
-        for part in ("staging", DOCUMENTS, VAULT):
+        for part in ("staging", DOCUMENTS, VAULT, SKETCHES, SEGMENTS):
             shutil.rmtree(self.root / part / _checked(uid), ignore_errors=True)
 
     def end_staging(self, uid: str) -> None:

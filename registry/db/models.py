@@ -32,6 +32,7 @@ class IntentKind(StrEnum):
 
     REGISTER = "register"
     EXPORT = "export"
+    INDEX = "index"
 
 
 class IntentState(StrEnum):
@@ -45,6 +46,21 @@ class IntentState(StrEnum):
     OPEN = "open"
     COMMITTED = "committed"
     CLEANING = "cleaning"
+
+
+class SegmentKind(StrEnum):
+    """What a segment of the index finds documents by."""
+
+    CONTENT = "content"
+    BANDS = "bands"
+    PASSAGES = "passages"
+
+
+class OverlapKind(StrEnum):
+    """How documents of two versions are alike."""
+
+    EXACT = "exact"
+    NEAR = "near"
 
 
 class Namespace(Base):
@@ -342,3 +358,107 @@ class Intent(Base):
     target: Mapped[str | None]
     opened_at: Mapped[dt.datetime]
     lease_until: Mapped[dt.datetime]
+
+
+class SketchTable(Base):
+    """The sketches of a location's documents: files beside its document table.
+
+    The log does not bind it: it is derived from the texts and can be made again.
+
+    Attributes:
+        scheme: What the sketches are (`sketch/v1`); others never compare.
+        permutations: How many numbers a signature has.
+        window: Passages are the least of so many hashes in a row, or None where there are none.
+        documents: How many documents the location has.
+        sketched: How many of them have a token, and so a sketch.
+        digest: SHA-256 over the digests of the files, in order.
+    """
+
+    __tablename__ = "sketch_tables"
+    __table_args__ = (
+        CheckConstraint("sketched >= 0 AND sketched <= documents", name="sketched_within"),
+        CheckConstraint('"window" IS NULL OR "window" >= 1', name="window_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"), unique=True)
+    scheme: Mapped[str]
+    permutations: Mapped[int]
+    window: Mapped[int | None]
+    documents: Mapped[int]
+    sketched: Mapped[int]
+    digest: Mapped[str]
+    made_at: Mapped[dt.datetime]
+    location: Mapped[Location] = relationship(lazy="joined", innerjoin=True)
+
+
+class Segment(Base):
+    """A file of the index that is in use; its header says which rows of which locations it holds.
+
+    The log does not bind it: it is derived from document tables and sketches.
+
+    Attributes:
+        name: `UID/NAME`, its place below `storage/segments/`.
+        scheme: What its keys are; others are not looked up in it.
+        documents: How many documents it holds.
+        entries: How many keys.
+        bytes: The size of the file.
+        digest: SHA-256 of its footer, which holds the check sums of all else.
+    """
+
+    __tablename__ = "segments"
+    __table_args__ = (
+        CheckConstraint("documents >= 0 AND entries >= 0 AND bytes >= 0", name="sums"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[SegmentKind] = mapped_column(one_of(SegmentKind))
+    scheme: Mapped[str]
+    documents: Mapped[int]
+    entries: Mapped[int]
+    bytes: Mapped[int]
+    digest: Mapped[str]
+    made_at: Mapped[dt.datetime]
+
+
+class Overlap(Base):
+    """Documents of a version that another version has too, found when the later one came.
+
+    The log does not bind it: it is derived. Neither side's claims are changed by it.
+
+    Attributes:
+        version_id: The version whose registration found it.
+        other_id: The version that was there.
+        kind: Whether the texts are equal, or their sketches are near.
+        documents: How many documents of the version have a counterpart.
+        texts: How many different texts those are.
+        other_documents: How many documents of the other version have one.
+        conflicts: For each property on which both sides differ, on how many documents.
+        rule: What counts as alike, with its version.
+    """
+
+    __tablename__ = "version_overlaps"
+    __table_args__ = (
+        UniqueConstraint("version_id", "other_id", "kind"),
+        Index(None, "other_id"),
+        CheckConstraint("version_id <> other_id", name="not_itself"),
+        CheckConstraint("documents >= 1 AND texts >= 1 AND other_documents >= 1", name="not_empty"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    other_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    kind: Mapped[OverlapKind] = mapped_column(one_of(OverlapKind))
+    documents: Mapped[int]
+    texts: Mapped[int]
+    other_documents: Mapped[int]
+    conflicts: Mapped[dict[str, Any]]
+    rule: Mapped[str]
+    found_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(
+        foreign_keys=[version_id], lazy="joined", innerjoin=True
+    )
+    other: Mapped[DatasetVersion] = relationship(
+        foreign_keys=[other_id], lazy="joined", innerjoin=True
+    )

@@ -299,6 +299,7 @@ def test_a_change_of_the_models_is_written_with_plain_types(
         "DROP TABLE claims",
         "DROP TABLE acquisitions",
         "DROP TABLE intents",
+        "DROP TABLE sketch_tables",
         "DROP TABLE locations",
     )
     command.revision(upgrade.config(database), "next", autogenerate=True, rev_id="20991231_next")
