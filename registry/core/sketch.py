@@ -317,8 +317,9 @@ def _characters() -> tuple[_Slots, _Slots]:
             if len(before) == 4:
                 change >>= 8
             entries[point] = (int(kinds[point]) << 27) | (len(after) << 24) | change
-    unique, pages = np.unique(entries.reshape(-1, 64), axis=0, return_inverse=True)
-    numbers = pages.astype(np.uint32).reshape(-1)
-    flat = np.ascontiguousarray(unique).reshape(-1)
+    known: dict[bytes, int] = {}
+    rows = (row.tobytes() for row in entries.reshape(-1, 64))
+    numbers = np.array([known.setdefault(row, len(known)) for row in rows], dtype=np.uint32)
+    flat = np.frombuffer(b"".join(known), dtype=np.uint32).copy()
     numbers.flags.writeable = flat.flags.writeable = False
     return numbers, flat

@@ -150,6 +150,12 @@ def _beyond_ascii(builder: Any, at: Any) -> Any:
     return builder.bitcast(builder.icmp_signed("<", block, _splat(_BYTES, 0)), _I64)
 
 
+def _continuing(builder: Any, at: Any) -> Any:
+    """Return a bit for each of 64 bytes: whether it continues a character of UTF-8."""
+    block = _load(builder, at, _BYTES)
+    return builder.bitcast(builder.icmp_signed("<", block, _splat(_BYTES, -0x40)), _I64)
+
+
 def _pack(
     builder: Any, at: Any, size: Any, running: Any, text: Any, end: Any, edges: Any
 ) -> list[Any]:
@@ -279,6 +285,7 @@ move64 = _step(types.void(_i64, _i64), _move64)
 folded = _step(_u64(_u64, _u64), _folded)
 trailing_zeros = _step(_i64(_u64), _trailing_zeros)
 beyond_ascii = _step(_u64(_i64), _beyond_ascii)
+continuing = _step(_u64(_i64), _continuing)
 pack = _step(types.UniTuple(_i64, 3)(_i64, _i64, _i64, _i64, _i64, _i64), _pack)
 mix = _step(types.void(_i64, _i64), _mix)
 permute = _step(types.void(_i64, _i64, _i64, _i64, _i64), _permute)
