@@ -19,7 +19,11 @@ from registry.core.kernel.vectors import (
     LANES,
     append_changes,
     beyond_ascii,
+    characters,
     continuing,
+    count,
+    gather_begins,
+    last_bit,
     load8,
     load32,
     load64,
@@ -93,18 +97,19 @@ _entry = {**_options, "forceinline": False, "cache": True}
 
 def workspace(window: int, width: int) -> int:
     """Return how many bytes of scratch memory a job needs beside its text."""
-    return 16 * SPARE + 16 * (SPARE + window) + 4 * width + 8 * _LEAD
+    return 16 * SPARE + 16 * (SPARE + window) + 4 * width + 12 * _LEAD
 
 
 @njit(**_options)
-def _characters(at, left, high, pages, page_count, entries, text, edges, o, w, running):
-    """Append characters one by one, up to a stretch of ASCII, 64 bytes or the document's end.
+def _mixture(at, left, high, pages, page_count, entries, taken, text, edges, o, w, running):
+    """Append characters of any kind, up to a stretch of ASCII, 64 bytes or the document's end.
 
     Args:
-        at: Where the first of them, which is beyond ASCII, begins; 68 bytes are read.
+        at: Where the first of them, which is beyond ASCII, begins.
         left: How many bytes the document has left.
         high: Which of 64 bytes are beyond ASCII, as `beyond_ascii` has it.
         pages: See `JOB`; likewise `page_count`, `entries` and `text`.
+        taken: 256 bytes of scratch memory.
         edges: Where the ends of tokens are kept.
         o: How many bytes the text has.
         w: How many tokens have ended.
@@ -117,44 +122,22 @@ def _characters(at, left, high, pages, page_count, entries, text, edges, o, w, r
     near = high | (high << _U(1))
     near |= near << _U(2)
     near |= near << _U(4)
-    many = min(left, trailing_zeros(~near))
-    begins = ~continuing(at) & (_U(0xFFFFFFFFFFFFFFFF) >> _U(64 - many))
-    read = many
-    while begins != _U(0):
-        # Which bytes begin a character is known: none has to wait for the length of another.
-        place = trailing_zeros(begins)
-        begins &= begins - _U(1)
-        raw = load32(at + place)
-        length = (_LENGTHS >> ((raw & 0xF0) >> 2)) & 7
-        # The payload of four bytes is put together, and what is not this character's dropped.
-        point = (
-            ((raw & 0x7F) << 18)
-            | ((raw << 4) & 0x3F000)
-            | ((raw >> 10) & 0xFC0)
-            | ((raw >> 24) & 0x3F)
-        )
-        one = (length & 1) & ~(length >> 1)
-        point = (point >> (24 - 6 * length)) & ((1 << (5 * length + 1 + one)) - 1)
-        raw &= (1 << (8 * length)) - 1
-        read = place + length
-        page = load32(pages + 4 * min(point >> 6, page_count - 1))
-        entry = load32(entries + 4 * ((page << 6) | (point & 63)))
-        kind = entry >> 27
-
-        closes = running & ~kind
-        store8(text + o, _SPACE)
-        store32(edges + 4 * w + 4, o)
-        o += closes
-        w += closes
-        store32(text + o, raw ^ ((entry & 0xFFFFFF) << ((length & 4) << 1)))
-        o += (entry >> 24) & 7
-        alone = kind >> 1
-        store8(text + o, _SPACE)
-        store32(edges + 4 * w + 4, o)
-        o += alone
-        w += alone
-        running = kind & 1
-    return min(read, left), o, w, running
+    reach = min(left, trailing_zeros(~near))
+    begins = ~continuing(at) & (_U(0xFFFFFFFFFFFFFFFF) >> _U(64 - reach))
+    if begins == _U(0):
+        return reach, o, w, running
+    gather_begins(at, begins, taken)
+    many = count(begins)
+    for index in range(0, many, 16):
+        kept, ended, running = characters(
+            taken + index, min(many - index, 16), pages, page_count - 1, entries, running,
+            text, o, edges + 4 * w + 4,
+        )  # fmt: skip
+        o += kept
+        w += ended
+    last = last_bit(begins)
+    length = (_LENGTHS >> ((load8(at + last) & 0xF0) >> 2)) & 7
+    return min(last + length, left), o, w, running
 
 
 @njit(**_options)
@@ -258,8 +241,9 @@ def sketch(jobs):
     # One place before it is for what was found last.
     least = passed + 8 * (SPARE + window) + 64
     minima = least + 8 * (SPARE + window)
+    taken = minima + 4 * width + _LEAD
     # The last bytes are read from a copy, because whole blocks reach beyond them.
-    tail = minima + 4 * width + _LEAD
+    tail = taken + 4 * _LEAD
     tail_begin = max(size - _LEAD - _AHEAD, 0)
     for at in range(tail, tail + 4 * _LEAD, 8):
         store64(at, _U(0))
@@ -291,9 +275,10 @@ def sketch(jobs):
                 o += kept
                 w += ended
             else:
-                read, o, w, running = _characters(
-                    at, end - position, high, pages, page_count, entries, text, edges, o, w, running
-                )
+                read, o, w, running = _mixture(
+                    at, end - position, high, pages, page_count, entries, taken, text, edges,
+                    o, w, running,
+                )  # fmt: skip
             position += read
         done = position == end
         if done and running:
