@@ -17,7 +17,7 @@ import pyarrow as pa
 from registry import documents, readers
 from registry.blobs import DOCUMENTS, RUNS, SKETCHES, VAULT, sync_file
 from registry.core import sketch
-from registry.core.sketch import Sketches, SketchParams
+from registry.core.sketch import WINDOW, Sketches, SketchParams
 from registry.core.source import ReadOptions
 from registry.index import parts
 from registry.index.parts import PartSketch
@@ -26,8 +26,6 @@ from registry.intake.step import Step
 from registry.intake.units import Unit
 
 TEXTS: Final = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
-WINDOW: Final = 18
-"""Passages are the least of so many hashes in a row, unless something else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 from registry import intents, merging, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
+from registry.core.sketch import WINDOW
 from registry.core.source import ReadOptions
 from registry.db.models import (
     IntentKind,
 )
 from registry.db.session import Database
 from registry.errors import InvalidInputError, RegistryError
-from registry.intake.part import WINDOW
 from registry.intake.pool import Pool
 from registry.intake.run import Draft, Phase, Progress
 from registry.places import Place
