@@ -66,7 +66,7 @@ def record(
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
-    made: Made,
+    index: Made,
     now: dt.datetime,
 ) -> Recorded:
     """Write the rows and the log entry that binds them, and the rows of the index."""
@@ -100,7 +100,7 @@ def record(
         acquired = Acquisition(location_id=place.id, **_fields(declaration.acquired))
         session.add(acquired)
         rows += [place, acquired]
-        indexing.add(session, place, asked, draft, made, first=known is None, now=now)
+        indexing.add(session, place, asked, draft, index, first=known is None, now=now)
     new_claims = _not_yet_made(session, known, _claims(declaration, draft, options))
     if place is None:
         new_claims = [made for made in new_claims if made.location_id != _HERE]

