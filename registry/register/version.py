@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from registry import intents, readers
+from registry import intents, merging, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
 from registry.core.sketch import WINDOW
 from registry.core.source import ReadOptions
@@ -20,8 +20,8 @@ from registry.intake.pool import Pool
 from registry.intake.run import Draft, Phase, Progress
 from registry.places import Place
 from registry.register import indexing
-from registry.register.declaration import Declaration, Registration
-from registry.register.indexing import Made
+from registry.register.declaration import Declaration, Outcome, Registration
+from registry.register.indexing import Made, Wanted
 from registry.register.reading import Asked, Clock, cannot_write, read
 from registry.register.recording import Recorded, record, wanted
 
@@ -144,6 +144,9 @@ def _recorded(
             intents.close(session, writer)
         else:
             intents.close_without_files(session, writer)
+    if made.wanted is Wanted.ALL and result.registration.outcome is not Outcome.REGISTERED:
+        # Another command has recorded this content since: of the index, less is needed.
+        intents.drop_index_files(database, store)
     return result
 
 
@@ -173,10 +176,10 @@ def _tried(
 def _compacted(database: Database, store: Store, clock: Clock) -> str | None:
     """Merge small index files; return why that could not be done, which undoes nothing."""
     try:
-        pass
+        problem = merging.compact(database, store, clock=clock).problem
     except RegistryError as error:
-        return error.message
-    return None
+        problem = error
+    return None if problem is None else problem.message
 
 
 def _is_full(error: BaseException) -> bool:

@@ -206,9 +206,7 @@ def _mix(builder: Any, hashes: Any, mixed: Any) -> None:
     _store(builder, h, mixed)
 
 
-def _permute(
-    builder: Any, mixed: Any, count: Any, factors: Any, terms: Any, minima: Any
-) -> None:
+def _permute(builder: Any, mixed: Any, count: Any, factors: Any, terms: Any, minima: Any) -> None:
     """Lower `LANES` minima to the least of their permutations of mixed hashes.
 
     Permutation k of a hash h is factors[k] * h + terms[k] modulo 2^32.
