@@ -84,11 +84,11 @@ def version(
             draft = read(
                 database, store, writer, asked, pool=workers, clock=clock, on_progress=on_progress
             )
-        made = _indexed(database, store, writer, asked, draft, clock, on_progress)
+        made = _indexed(database, store, writer, asked, draft, clock=clock, on_progress=on_progress)
         if dry_run:
-            result = _tried(database, writer, asked, draft, made, clock)
+            result = _tried(database, writer, asked, draft, made, clock=clock)
         else:
-            result = _recorded(database, store, writer, asked, draft, made, clock)
+            result = _recorded(database, store, writer, asked, draft, made, clock=clock)
     except BaseException as error:
         intents.abandon(database, store, writer, resumable=not _is_full(error))
         raise
@@ -105,6 +105,7 @@ def _indexed(
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
+    *,
     clock: Clock,
     on_progress: Callable[[Progress], None] | None,
 ) -> Made:
@@ -130,6 +131,7 @@ def _recorded(
     asked: Asked,
     draft: Draft,
     made: Made,
+    *,
     clock: Clock,
 ) -> Recorded:
     """Put the files into their place, then record everything in one transaction."""
@@ -161,6 +163,7 @@ def _tried(
     asked: Asked,
     draft: Draft,
     made: Made,
+    *,
     clock: Clock,
 ) -> Recorded:
     """Record everything in a transaction that is then undone."""
