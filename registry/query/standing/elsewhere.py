@@ -22,7 +22,7 @@ class Elsewhere:
         """Take the rows of the location's table, with every column; at least one part of them."""
         self._parts = list(parts)
         hashes = np.concatenate([part.hashes for part in self._parts])
-        self._order = np.argsort(hashes)
+        self._order = np.argsort(hashes, kind="stable")
         self._hashes = hashes[self._order]
         steps = self._hashes[1:] != self._hashes[:-1]
         self._starts = np.flatnonzero(np.concatenate([[len(hashes) > 0], steps]))

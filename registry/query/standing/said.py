@@ -22,7 +22,7 @@ from registry.core.claim import (
 from registry.core.contents import Hashes, member
 from registry.core.dataset import Origin
 from registry.core.lineage import EdgeKind
-from registry.db.models import Claim, DatasetVersion, Location
+from registry.db.models import Claim, DatasetVersion, LineageEdge, Location
 from registry.errors import ConflictError
 from registry.query import catalogue
 from registry.query.standing.elsewhere import Elsewhere
@@ -88,24 +88,28 @@ class About:
         version: The version.
         claims: All live claims about it.
         locations: The places it was found at; the rows have the reading order of the first one.
-        by_model: Lineage says that a model made all of it: then no claim makes it human.
+        sources: What it was derived from.
     """
 
     version: DatasetVersion
     claims: Sequence[Claim]
     locations: Sequence[Location]
-    by_model: bool
+    sources: Sequence[LineageEdge]
 
     @classmethod
     def of(cls, session: Session, version: DatasetVersion, caller: Caller) -> Self:
         """Read it; lineage from what the caller may not see does not count."""
-        edges = catalogue.sources_of(session, version, caller)
         return cls(
             version,
             catalogue.claims(session, version),
             catalogue.locations(session, version),
-            any(edge.kind is EdgeKind.GENERATED for edge in edges),
+            catalogue.sources_of(session, version, caller),
         )
+
+    @property
+    def by_model(self) -> list[LineageEdge]:
+        """Return the edges that say that a model made all of it: no claim makes it human then."""
+        return [edge for edge in self.sources if edge.kind is EdgeKind.GENERATED]
 
 
 class Said:
@@ -125,7 +129,7 @@ class Said:
         self.documents = tables.documents(about.version)
         self.claims = about.claims
         self.location = about.locations[0]
-        self.by_model = about.by_model
+        self.by_model = bool(about.by_model)
         self._tables = tables
         self._selections: dict[str, Hashes] = {}
         self._elsewhere: dict[int, Elsewhere] = {}
