@@ -6,7 +6,7 @@ that first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -85,6 +85,14 @@ class Seen:
     def first_locations(self) -> frozenset[int]:
         """Return the first location of each version."""
         return frozenset(self.firsts.values())
+
+    def missing(self, covered: Mapping[int, int]) -> frozenset[int]:
+        """Return the locations of which an index does not have every row."""
+        return frozenset(
+            location
+            for location, version in self.versions.items()
+            if covered.get(location, 0) != self.documents[version]
+        )
 
     def version_of(self, locations: Rows) -> Rows:
         """Return the version of each of some locations."""
