@@ -52,7 +52,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "whereis": (
         "cli.commands.whereis:whereis",
-        "Say where a text comes from: equal and similar documents, shared passages, who claims what.",
+        "Say where a text comes from: equal or near documents, shared passages, who claims what.",
     ),
     "claim": (
         "cli.commands.claim:claim",

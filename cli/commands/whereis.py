@@ -42,6 +42,7 @@ _SHOWN_WORDS = 300
 @click.pass_obj
 def whereis(
     home: str | None,
+    *,
     text: str | None,
     path: str | None,
     digest: str | None,
@@ -49,7 +50,7 @@ def whereis(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Say where a text comes from: equal and similar documents, shared passages, who claims what.
+    """Say where a text comes from: equal or near documents, shared passages, who claims what.
 
     TEXT is a sentence or a page; `-` reads it from standard input. Equal documents are found
     without fail, similar ones with the probability that is printed, and passages of the length
@@ -143,10 +144,10 @@ def _how(match: dict[str, Any]) -> str:
         )
     passage = match["passage"]
     if passage["compared"]:
-        return f"passage: {plural(passage['words'], 'word')} in a row are the same"
+        return f"passage: {plural(passage['tokens'], 'token')} in a row are the same"
     return (
-        f"probable passage of about {plural(passage['words'], 'word')}: "
-        f"{passage['pieces']} of {passage['of']} 8-word pieces agree; the text is not at hand"
+        f"probable passage of about {plural(passage['tokens'], 'token')}: "
+        f"{passage['pieces']} of {passage['of']} 8-token pieces agree; the text is not at hand"
     )
 
 
@@ -155,7 +156,7 @@ def _facts(match: dict[str, Any]) -> list[tuple[str, str]]:
     if match["more_documents"]:
         rows.append(("", f"and {plural(match['more_documents'], 'document')} more"))
     passage = match["passage"]
-    if passage is not None and passage["text"] is not None:
+    if passage is not None and passage["words"] is not None:
         rows.append(("Shared", f"“{clean(passage['text'], limit=_SHOWN_WORDS)}”"))
     rows.append(("Origin", _origin(match)))
     for conflict in match["conflicts"]:
@@ -190,7 +191,7 @@ def _origin(match: dict[str, Any]) -> str:
 
 
 def _conflict(conflict: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
+    rows: list[tuple[str, str]] = []
     for side in conflict["sides"]:
         generators = f" ({clean(', '.join(side['generators']))})" if side["generators"] else ""
         basis = {"correction": ", corrected", "generator": ", its record names a generator"}.get(
@@ -224,7 +225,7 @@ def _named(match: dict[str, Any], key: str) -> str:
 
 
 def _snapshots(match: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
+    rows: list[tuple[str, str]] = []
     for place in match["places"]:
         for item in place["snapshots"]:
             has = (
@@ -248,11 +249,11 @@ def _rest(record: dict[str, Any]) -> list[str]:
     searched = record["searched"]
     near, passages = searched["near"], searched["passages"]
     parts = []
-    if record["question"]["words"] is not None:
+    if record["question"]["tokens"] is not None:
         if near["documents"]:
             parts.append(f"near: recall {near['recall']:.3f} at {near['min_similarity']:g}")
         if passages["documents"]:
-            parts.append(f"passages ≥ {passages['guaranteed_words']} words guaranteed")
+            parts.append(f"passages ≥ {passages['guaranteed_tokens']} tokens guaranteed")
     how = f" ({' · '.join(parts)})" if parts else ""
     among = f"in {plural(searched['documents'], 'document')}{how}"
     if not record["found"]:
@@ -267,16 +268,16 @@ def _rest(record: dict[str, Any]) -> list[str]:
 
 def _remarks(record: dict[str, Any]) -> list[str]:
     """Return what could not be searched, and what an answer does not mean."""
-    searched, words = record["searched"], record["question"]["words"]
+    searched, tokens = record["searched"], record["question"]["tokens"]
     lines = []
-    if words is None:
+    if tokens is None:
         lines.append("by a hash alone, only exact matches can be found")
-    elif words < 8:
+    elif tokens < 8:
         lines.append(
-            "in a text of fewer than 8 words no passage can be found, only documents that are "
+            "in a text of fewer than 8 tokens no passage can be found, only documents that are "
             "equal or nearly so as a whole"
         )
-    if words is not None:
+    if tokens is not None:
         for kind, what in (("near", "sketches"), ("passages", "passages")):
             left = searched["documents"] - searched[kind]["documents"]
             if left:

@@ -17,21 +17,32 @@ from registry.core.caller import OPERATOR, Caller
 from registry.core.dataset import MAX_NAME_LENGTH, DatasetRef, check_name
 from registry.db.session import Database
 from registry.errors import NotAllowedError
+from registry.query.whereis.finder import Finder, Looking
 
 # A name without `..`, and without what regular expressions of other languages lack.
 NAME_PATTERN: Final = r"^[a-z0-9](?:(?:\.?[_-])*\.?[a-z0-9])*$"
 DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
+HASH_PATTERN: Final = r"^(?:sha256:)?[0-9a-f]{64}$"
 LAST_NUMBER: Final = 999_999_999
+MOST_QUESTIONS: Final = 1000
+"""How many texts, and how many hashes, can be asked about at once."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _HERE = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """An open registry."""
+    """An open registry.
+
+    Attributes:
+        database: Its catalogue.
+        store: Its storage.
+        finder: What answers questions about texts, and keeps what they need often.
+    """
 
     database: Database
     store: Store
+    finder: Finder
 
 
 def registry(request: Request) -> Registry:
@@ -86,6 +97,15 @@ def session(registry: RegistryDep, _caller: CallerDep) -> Iterator[Session]:
 SessionDep = Annotated[Session, Depends(session)]
 
 
+def looking(registry: RegistryDep, session: SessionDep, caller: CallerDep) -> Iterator[Looking]:
+    """Give the catalogue with its index, as the caller sees it."""
+    with registry.finder.look(session, caller) as opened:
+        yield opened
+
+
+LookingDep = Annotated[Looking, Depends(looking)]
+
+
 def as_number(value: Any) -> Any:
     """Accept a whole number in plain digits only; `1.0`, `+1` and `1_0` are something else."""
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
@@ -132,6 +152,13 @@ def version_ref(
 
 
 VersionDep = Annotated[DatasetRef, Depends(version_ref)]
+ContentHash = Annotated[
+    str,
+    Path(
+        pattern=HASH_PATTERN,
+        description="SHA-256 of a text's UTF-8 bytes, in hexadecimal; `sha256:` may stand before.",
+    ),
+]
 SnapshotRoot = Annotated[
     str, Path(pattern=DIGEST_PATTERN, description="The root of the snapshot, in hexadecimal.")
 ]

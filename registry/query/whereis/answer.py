@@ -26,7 +26,7 @@ def answer_record(answer: Answer, searched: Searched) -> dict[str, Any]:
         "question": {
             "content_hash": answer.question.content_hash,
             "bytes": None if text is None else len(text),
-            "words": answer.tokens,
+            "tokens": answer.tokens,
         },
         "found": bool(answer.matches),
         "matches": [_match(match, searched.permutations) for match in answer.matches],
@@ -46,7 +46,7 @@ def searched_record(searched: Searched) -> dict[str, Any]:
         },
         "passages": {
             "documents": searched.passages,
-            "guaranteed_words": searched.guaranteed,
+            "guaranteed_tokens": searched.guaranteed,
         },
     }
 
@@ -78,8 +78,8 @@ def _match(match: Match, permutations: int) -> dict[str, Any]:
         if passage is None
         else {
             "compared": passage.words is not None,
-            "words": passage.tokens,
-            "text": passage.words,
+            "tokens": passage.tokens,
+            "words": passage.words,
             "pieces": passage.pieces,
             "of": passage.of,
         },

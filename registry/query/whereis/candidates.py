@@ -150,7 +150,31 @@ def near(
         ConflictError: A file of the index is missing or damaged.
     """
     asked = np.flatnonzero(sketches.tokens > 0)
-    found = index.bands(sketches.bands[asked], among=places.near)
+    return resembling(index, places, sketches.signatures, sketches.bands, asked, min_similarity)
+
+
+def resembling(
+    index: Index,
+    places: Places,
+    signatures: npt.NDArray[np.uint32],
+    bands: npt.NDArray[np.uint64],
+    asked: Rows,
+    min_similarity: float,
+) -> list[Candidates]:
+    """Return the documents that resemble each of some enough, the most similar first.
+
+    Args:
+        index: The index.
+        places: What of it can be searched.
+        signatures: A row for each question.
+        bands: Its keys.
+        asked: The questions that have a token; others resemble nothing.
+        min_similarity: What is enough.
+
+    Raises:
+        ConflictError: A file of the index is missing or damaged.
+    """
+    found = index.bands(bands[asked], among=places.near)
     question = asked[found.question]
     score = np.zeros(len(found), np.float64)
     for place in np.unique(found.location).tolist():
@@ -158,11 +182,11 @@ def near(
         for begin in range(0, len(mine), _CHUNK):
             some = mine[begin : begin + _CHUNK]
             theirs = index.signatures(place, found.row[some])
-            score[some] = similarity(sketches.signatures[question[some]], theirs)
+            score[some] = similarity(signatures[question[some]], theirs)
     good = score >= min_similarity
     none = np.zeros(int(good.sum()), np.int64)
     return _by_question(
-        len(sketches.tokens),
+        len(signatures),
         question[good],
         Candidates(found.location[good], found.row[good], score[good], none),
     )

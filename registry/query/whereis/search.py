@@ -13,7 +13,7 @@ import numpy as np
 
 from registry import documents
 from registry.core.contents import Rows
-from registry.errors import InvalidInputError
+from registry.errors import InvalidInputError, NotFoundError
 from registry.query.standing import NEVER
 from registry.query.whereis.candidates import NOTHING, Candidates, Places, Searched, near, sharing
 from registry.query.whereis.facts import Facts, Text
@@ -132,6 +132,27 @@ def search(
     places = Places(looking.seen, looking.index)
     search = _Search(looking, places, questions, min_similarity, limit, thorough)
     return search.answers(), places.searched(min_similarity)
+
+
+def known_text(looking: Looking, written: str) -> Text:
+    """Return what is known of the text with a content hash.
+
+    Raises:
+        InvalidInputError: It is no content hash.
+        NotFoundError: No document that the caller may see has it.
+        ConflictError: A file of the index or a document table is missing or was changed.
+    """
+    digest = Question.of_hash(written).content_hash
+    hashes = documents.as_hashes(bytes.fromhex(digest))
+    it = looking
+    found = occurrences(it.session, it.seen, it.reader, it.index, hashes)
+    text = Facts(it.session, it.seen, it.reader, found).text(0)
+    if text is None:
+        raise NotFoundError(
+            f"no document has the content hash `{digest}`",
+            hint="hash the exact bytes of the text, as `sha256sum` does",
+        )
+    return text
 
 
 class _Search:
