@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -44,8 +45,15 @@ class Registry:
     store: Store
     finder: Finder
 
+    @contextmanager
+    def look(self, caller: Caller) -> Iterator[Looking]:
+        """Give the catalogue with its index, as a caller sees it."""
+        with self.database.read() as session, self.finder.look(session, caller) as looking:
+            yield looking
 
-def registry(request: Request) -> Registry:
+
+# These two wait for nothing: as coroutines they take no thread of their own, which takes longer.
+async def registry(request: Request) -> Registry:
     """Return the registry that this application serves."""
     found = request.app.state.registry
     assert isinstance(found, Registry)  # noqa: S101 - `create_app` puts it there
@@ -55,7 +63,7 @@ def registry(request: Request) -> Registry:
 RegistryDep = Annotated[Registry, Depends(registry)]
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     """Return who asks: there are no keys yet, so only this machine's user, who may see everything.
 
     The name in `Host` is checked too: a web page that has its own name lead to 127.0.0.1 must
@@ -95,15 +103,6 @@ def session(registry: RegistryDep, _caller: CallerDep) -> Iterator[Session]:
 
 
 SessionDep = Annotated[Session, Depends(session)]
-
-
-def looking(registry: RegistryDep, session: SessionDep, caller: CallerDep) -> Iterator[Looking]:
-    """Give the catalogue with its index, as the caller sees it."""
-    with registry.finder.look(session, caller) as opened:
-        yield opened
-
-
-LookingDep = Annotated[Looking, Depends(looking)]
 
 
 def as_number(value: Any) -> Any:

@@ -10,7 +10,6 @@ from registry.api.caching import ByState
 from registry.api.deps import (
     CallerDep,
     DatasetDep,
-    LookingDep,
     RegistryDep,
     SessionDep,
     VersionDep,
@@ -79,7 +78,7 @@ def get_lineage(session: SessionDep, caller: CallerDep, ref: VersionDep) -> Line
 @router.get("/{number}/duplicates", responses=documented(304, 404, 409, 422))
 def list_duplicates(
     request: Request,
-    looking: LookingDep,
+    registry: RegistryDep,
     caller: CallerDep,
     ref: VersionDep,
     asked: Annotated[DuplicatesIn, Query()],
@@ -89,12 +88,12 @@ def list_duplicates(
     A page goes through a bounded number of documents: it may be short or empty, and `next` leads
     on until it is null.
     """
-    version = catalogue.version(looking.session, ref, caller)
-    page = duplicates(
-        looking,
-        version,
-        after=asked.after,
-        limit=asked.limit,
-        min_similarity=asked.min_similarity,
-    )
+    with registry.look(caller) as looking:
+        page = duplicates(
+            looking,
+            catalogue.version(looking.session, ref, caller),
+            after=asked.after,
+            limit=asked.limit,
+            min_similarity=asked.min_similarity,
+        )
     return Page[DuplicateOut].model_validate(next_of(request, page))
