@@ -30,9 +30,7 @@ def mapping_of_regex() -> dict[int, int]:
     that does not; of several, the one to which all of them are folded.
     """
     every = "".join(map(chr, range(0x110000)))
-    changing = {
-        ord(found[0]) for found in regex.finditer(r"\p{Changes_When_Lowercased}", every)
-    }
+    changing = {ord(found[0]) for found in regex.finditer(r"\p{Changes_When_Lowercased}", every)}
     mapping = dict(TURKISH)
     for point in sorted(changing - set(TURKISH)):
         others = [other for other in _regex.get_all_cases(0, point) if other not in changing]
