@@ -30,7 +30,9 @@ def hashes_of(texts: list[str]) -> Hashes:
     return np.unique(documents.as_hashes(raw))
 
 
-def looked_up(world: World, texts: list[str], reader: RowReader | None = None) -> tuple[Facts, Hashes]:
+def looked_up(
+    world: World, texts: list[str], reader: RowReader | None = None
+) -> tuple[Facts, Hashes]:
     hashes = hashes_of(texts)
     with world.database.read() as session:
         seen = Seen(session, OPERATOR)
