@@ -16,7 +16,6 @@ from registry.core.dataset import Origin
 from registry.core.digest import sha256_hex
 from registry.core.evidence import DateInterval, DateKind
 from registry.core.lineage import EdgeKind
-from registry.errors import ConflictError
 from registry.query.rows import RowReader
 from registry.query.standing import Standing
 from registry.query.whereis.facts import Facts, Text

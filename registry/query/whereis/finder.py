@@ -104,6 +104,8 @@ class Finder:
         with self._lock:
             if self._shared is None or self._shared.state != state:
                 opened = _Shared(Index.open(session, self._store, cache=self._cache), state)
+                # Its rows outlive this session, also one that is rolled back.
+                session.expunge_all()
                 self._retire()
                 self._shared = opened
             self._shared.users += 1
