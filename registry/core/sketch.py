@@ -334,10 +334,9 @@ def _characters() -> tuple[_Slots, _Slots]:
             if len(before) == 4:
                 change >>= 8
             entries[point] = (int(kinds[point]) << 27) | (len(after) << 24) | change
-    # A dictionary finds equal pages in a fiftieth of the time `np.unique` sorts them in.
-    raw, seen = entries.tobytes(), dict[bytes, int]()
-    pages = [seen.setdefault(raw[at : at + 256], len(seen)) for at in range(0, len(raw), 256)]
-    numbers = np.array(pages, np.uint32)
-    flat = np.frombuffer(b"".join(seen), np.uint32).copy()
+    known: dict[bytes, int] = {}
+    rows = (row.tobytes() for row in entries.reshape(-1, 64))
+    numbers = np.array([known.setdefault(row, len(known)) for row in rows], dtype=np.uint32)
+    flat = np.frombuffer(b"".join(known), dtype=np.uint32).copy()
     numbers.flags.writeable = flat.flags.writeable = False
     return numbers, flat

@@ -19,6 +19,11 @@ from registry.core.kernel.vectors import (
     LANES,
     append_changes,
     beyond_ascii,
+    characters,
+    continuing,
+    count,
+    gather_begins,
+    last_bit,
     load8,
     load32,
     load64,
@@ -74,14 +79,17 @@ TEXT: Final = 24 * 1024
 # What a step may write past the limit it looks at, and what is read before the first byte of text.
 _SLACK: Final = 256
 _LEAD: Final = 64
+# How far a step reads.
+_AHEAD: Final = 68
 SPARE: Final = _PIECE + _SLACK
 """Room for what comes of one piece; passages need that and their window at all times."""
 
 _U: Final = np.uint64
 _KEY: Final = _U(0xFFFFFFFFFF000000)
 _BAND: Final = _U(0x9E3779B97F4A7C15)
-_HIGH: Final = _U(0x8080808080808080)
 _SPACE: Final = 0x20
+# How many bytes a character has, four bits for each upper half of its first byte.
+_LENGTHS: Final = 0x4322111111111111
 
 _options = {"nogil": True, "boundscheck": False, "error_model": "numpy", "forceinline": True}
 _entry = {**_options, "forceinline": False, "cache": True}
@@ -89,69 +97,47 @@ _entry = {**_options, "forceinline": False, "cache": True}
 
 def workspace(window: int, width: int) -> int:
     """Return how many bytes of scratch memory a job needs beside its text."""
-    return 16 * SPARE + 16 * (SPARE + window) + 4 * width + 4 * _LEAD
+    return 16 * SPARE + 16 * (SPARE + window) + 4 * width + 12 * _LEAD
 
 
 @njit(**_options)
-def _characters(
-    data, size, position, end, pages, page_count, entries, text, full, edges, o, w, running
-):  # fmt: skip
-    """Append characters one by one, until a stretch of ASCII begins or the piece is full."""
-    while position < end and w < _PIECE and o < full:
-        if position + 64 <= size:
-            if load64(data + position) & _HIGH == _U(0):
-                break
-            raw = load32(data + position)
-        else:
-            raw = 0
-            for step in range(min(4, end - position)):
-                raw |= load8(data + position + step) << (8 * step)
-        lead = raw & 0xFF
-        shift = 0
-        if lead < 0xC0:
-            # A byte that continues nothing is no UTF-8; U+0000 is a separator too.
-            point = lead if lead < 0x80 else 0
-            length = 1
-            raw = lead
-        elif lead < 0xE0:
-            point = ((raw & 0x1F) << 6) | ((raw >> 8) & 0x3F)
-            length = 2
-            raw &= 0xFFFF
-        elif lead < 0xF0:
-            point = ((raw & 0x0F) << 12) | ((raw >> 2) & 0xFC0) | ((raw >> 16) & 0x3F)
-            length = 3
-            raw &= 0xFFFFFF
-        else:
-            point = (
-                ((raw & 0x07) << 18)
-                | ((raw << 4) & 0x3F000)
-                | ((raw >> 10) & 0xFC0)
-                | ((raw >> 24) & 0x3F)
-            )
-            length = 4
-            shift = 8
-        if length > end - position:
-            point = 0
-            length = end - position
-        page = load32(pages + 4 * min(point >> 6, page_count - 1))
-        entry = load32(entries + 4 * ((page << 6) | (point & 63)))
-        kind = entry >> 27
-        position += length
+def _mixture(at, left, high, pages, page_count, entries, taken, text, edges, o, w, running):
+    """Append characters of any kind, up to a stretch of ASCII, 64 bytes or the document's end.
 
-        closes = running & ~kind
-        store8(text + o, _SPACE)
-        store32(edges + 4 * w + 4, o)
-        o += closes
-        w += closes
-        store32(text + o, raw ^ ((entry & 0xFFFFFF) << shift))
-        o += (entry >> 24) & 7
-        alone = kind >> 1
-        store8(text + o, _SPACE)
-        store32(edges + 4 * w + 4, o)
-        o += alone
-        w += alone
-        running = kind & 1
-    return position, o, w, running
+    Args:
+        at: Where the first of them, which is beyond ASCII, begins.
+        left: How many bytes the document has left.
+        high: Which of 64 bytes are beyond ASCII, as `beyond_ascii` has it.
+        pages: See `JOB`; likewise `page_count`, `entries` and `text`.
+        taken: 256 bytes of scratch memory.
+        edges: Where the ends of tokens are kept.
+        o: How many bytes the text has.
+        w: How many tokens have ended.
+        running: 1 if a run is open at the end of the text, and else 0.
+
+    Returns:
+        How many bytes were read, and the new `o`, `w` and `running`.
+    """
+    # Up to seven bytes of ASCII between others are no stretch.
+    near = high | (high << _U(1))
+    near |= near << _U(2)
+    near |= near << _U(4)
+    reach = min(left, trailing_zeros(~near))
+    begins = ~continuing(at) & (_U(0xFFFFFFFFFFFFFFFF) >> _U(64 - reach))
+    if begins == _U(0):
+        return reach, o, w, running
+    gather_begins(at, begins, taken)
+    many = count(begins)
+    for index in range(0, many, 16):
+        kept, ended, running = characters(
+            taken + index, min(many - index, 16), pages, page_count - 1, entries, running,
+            text, o, edges + 4 * w + 4,
+        )  # fmt: skip
+        o += kept
+        w += ended
+    last = last_bit(begins)
+    length = (_LENGTHS >> ((load8(at + last) & 0xF0) >> 2)) & 7
+    return min(last + length, left), o, w, running
 
 
 @njit(**_options)
@@ -255,6 +241,15 @@ def sketch(jobs):
     # One place before it is for what was found last.
     least = passed + 8 * (SPARE + window) + 64
     minima = least + 8 * (SPARE + window)
+    taken = minima + 4 * width + _LEAD
+    # The last bytes are read from a copy, because whole blocks reach beyond them.
+    tail = taken + 4 * _LEAD
+    tail_begin = max(size - _LEAD - _AHEAD, 0)
+    for at in range(tail, tail + 4 * _LEAD, 8):
+        store64(at, _U(0))
+    for index in range(tail_begin, size):
+        store8(tail + index - tail_begin, load8(data + index))
+    tail -= tail_begin
     while job.document < job.documents:
         document = job.document
         end = _signed(load64(job.offsets + 8 * document + 8))
@@ -271,20 +266,20 @@ def sketch(jobs):
 
         position, o, w, running = job.position, job.filled, job.words, job.running
         while position < end and w < _PIECE and o < full:
-            if position + 64 <= size:
-                ascii = min(end - position, trailing_zeros(beyond_ascii(data + position)))
-                if ascii > 0:
-                    kept, ended, running = pack(
-                        data + position, ascii, running, text, o, edges + 4 * w + 4
-                    )
-                    position += ascii
-                    o += kept
-                    w += ended
-                    continue
-            position, o, w, running = _characters(
-                data, size, position, end, pages, page_count, entries, text, full, edges,
-                o, w, running,
-            )  # fmt: skip
+            at = (data if position + _AHEAD <= size else tail) + position
+            high = beyond_ascii(at)
+            ascii = min(end - position, trailing_zeros(high))
+            if ascii > 0:
+                read = ascii
+                kept, ended, running = pack(at, ascii, running, text, o, edges + 4 * w + 4)
+                o += kept
+                w += ended
+            else:
+                read, o, w, running = _mixture(
+                    at, end - position, high, pages, page_count, entries, taken, text, edges,
+                    o, w, running,
+                )  # fmt: skip
+            position += read
         done = position == end
         if done and running:
             store8(text + o, _SPACE)

@@ -22,6 +22,7 @@ _BYTES: Final = ir.VectorType(_I8, 64)
 _WORDS: Final = ir.VectorType(_I32, 16)
 _HALVES: Final = ir.VectorType(_I32, 8)
 _LONGS: Final = ir.VectorType(_I64, 8)
+_SIXTEEN: Final = ir.VectorType(_I64, 16)
 
 _i64, _u64 = types.int64, types.uint64
 
@@ -51,6 +52,7 @@ def _step(signature: Any, build: Callable[..., Any]) -> Any:
         4: lambda typing, a, b, c, d: made,
         5: lambda typing, a, b, c, d, e: made,
         6: lambda typing, a, b, c, d, e, f: made,
+        9: lambda typing, a, b, c, d, e, f, g, h, i: made,
     }[len(signature.args)]
     step.__name__ = step.__qualname__ = build.__name__
     step.__doc__ = build.__doc__
@@ -95,6 +97,58 @@ def _compress(builder: Any, vector: Any, bits: Any) -> Any:
 
 def _lesser(builder: Any, one: Any, two: Any) -> Any:
     return builder.select(builder.icmp_unsigned("<", one, two), one, two)
+
+
+def _bits(builder: Any, one: Any, two: Any, kind: Any) -> Any:
+    """Return a number whose bits say in which lanes two vectors are equal."""
+    return builder.zext(builder.bitcast(builder.icmp_unsigned("==", one, two), kind), _I64)
+
+
+def _gather(builder: Any, base: Any, index: Any) -> Any:
+    """Return the numbers of 32 bits at 16 indices."""
+    pointers = ir.VectorType(_I32.as_pointer(), 16)
+    mask = ir.VectorType(_I1, 16)
+    offsets = builder.shl(builder.zext(index, _SIXTEEN), _splat(_SIXTEEN, 2))
+    places = builder.add(offsets, _broadcast(builder, _SIXTEEN, base))
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(_WORDS, [pointers, _I32, mask, _WORDS]),
+        "llvm.masked.gather.v16i32.v16p0",
+    )
+    none = ir.Constant(_WORDS, ir.Undefined)
+    return builder.call(
+        function,
+        [builder.inttoptr(places, pointers), ir.Constant(_I32, 4), _splat(mask, 1), none],
+    )
+
+
+def _append(
+    builder: Any, block: Any, kept: Any, text: Any, end: Any, edges: Any, parts: int
+) -> tuple[Any, Any]:
+    """Append the bytes whose bit is set to the text, and where spaces are among them to `edges`.
+
+    Writes 64 bytes, and 16 numbers of 32 bits for each of `parts`.
+
+    Returns:
+        How many bytes were appended, and how many of them are spaces.
+    """
+    zero, full = ir.Constant(_I64, 0), ir.Constant(_I64, 64)
+    packed = _compress(builder, block, kept)
+    _store(builder, packed, builder.add(text, end))
+    many = builder.ctpop(kept)
+    # A shift by 64, for no byte at all, would be undefined.
+    rest = builder.and_(builder.sub(full, many), ir.Constant(_I64, 63))
+    written = builder.lshr(ir.Constant(_I64, -1), rest)
+    written = builder.select(builder.icmp_unsigned("==", many, zero), zero, written)
+    spaces = builder.bitcast(builder.icmp_unsigned("==", packed, _splat(_BYTES, 0x20)), _I64)
+    spaces = builder.and_(spaces, written)
+    places = _compress(builder, ir.Constant(_BYTES, list(range(64))), spaces)
+    base = _broadcast(builder, _WORDS, builder.trunc(end, _I32))
+    for part in range(parts):
+        lanes = ir.Constant(_WORDS, list(range(16 * part, 16 * part + 16)))
+        chosen = builder.zext(builder.shuffle_vector(places, places, lanes), _WORDS)
+        _store(builder, builder.add(chosen, base), edges, 64 * part)
+    return many, builder.ctpop(spaces)
 
 
 def _load8(builder: Any, at: Any) -> Any:
@@ -150,6 +204,23 @@ def _beyond_ascii(builder: Any, at: Any) -> Any:
     return builder.bitcast(builder.icmp_signed("<", block, _splat(_BYTES, 0)), _I64)
 
 
+def _last_bit(builder: Any, bits: Any) -> Any:
+    """Return which bit is the highest that is set, of one that is."""
+    zeros = builder.ctlz(bits, ir.Constant(_I1, 0))
+    return builder.sub(ir.Constant(_I64, 63), zeros)
+
+
+def _count(builder: Any, bits: Any) -> Any:
+    """Return how many bits are set."""
+    return builder.ctpop(bits)
+
+
+def _continuing(builder: Any, at: Any) -> Any:
+    """Return a bit for each of 64 bytes: whether it continues a character of UTF-8."""
+    block = _load(builder, at, _BYTES)
+    return builder.bitcast(builder.icmp_signed("<", block, _splat(_BYTES, -0x40)), _I64)
+
+
 def _pack(
     builder: Any, at: Any, size: Any, running: Any, text: Any, end: Any, edges: Any
 ) -> list[Any]:
@@ -162,7 +233,7 @@ def _pack(
     Returns:
         How many bytes were appended, how many words ended, and whether a run is open now.
     """
-    zero, one, full = (ir.Constant(_I64, value) for value in (0, 1, 64))
+    one, full = (ir.Constant(_I64, value) for value in (1, 64))
     block = _load(builder, at, _BYTES)
     inside = builder.lshr(ir.Constant(_I64, -1), builder.sub(full, size))
     lower = builder.or_(block, _splat(_BYTES, 0x20))
@@ -177,23 +248,103 @@ def _pack(
     behind = builder.and_(builder.or_(builder.shl(run, one), running), inside)
     kept = builder.or_(run, behind)
     spaced = builder.select(flags, lower, _splat(_BYTES, 0x20))
-    packed = _compress(builder, spaced, kept)
-    _store(builder, packed, builder.add(text, end))
-    many = builder.ctpop(kept)
-    # A shift by 64, for no byte at all, would be undefined.
-    rest = builder.and_(builder.sub(full, many), ir.Constant(_I64, 63))
-    written = builder.lshr(ir.Constant(_I64, -1), rest)
-    written = builder.select(builder.icmp_unsigned("==", many, zero), zero, written)
-    spaces = builder.bitcast(builder.icmp_unsigned("==", packed, _splat(_BYTES, 0x20)), _I64)
-    spaces = builder.and_(spaces, written)
-    places = _compress(builder, ir.Constant(_BYTES, list(range(64))), spaces)
-    base = _broadcast(builder, _WORDS, builder.trunc(end, _I32))
-    for part in range(2):
-        lanes = ir.Constant(_WORDS, list(range(16 * part, 16 * part + 16)))
-        chosen = builder.zext(builder.shuffle_vector(places, places, lanes), _WORDS)
-        _store(builder, builder.add(chosen, base), edges, 64 * part)
+    many, ended = _append(builder, spaced, kept, text, end, edges, 2)
     last = builder.and_(builder.lshr(run, builder.sub(size, one)), one)
-    return [many, builder.ctpop(spaces), last]
+    return [many, ended, last]
+
+
+def _gather_begins(builder: Any, at: Any, begins: Any, to: Any) -> None:
+    """Write the first bytes of characters, then their second, third and fourth, 64 each.
+
+    The bits of `begins` say which of 64 bytes begin a character; reads 67 bytes.
+    """
+    for step in range(4):
+        _store(builder, _compress(builder, _load(builder, at, _BYTES, step), begins), to, 64 * step)
+
+
+def _characters(
+    builder: Any, taken: Any, many: Any, pages: Any, last: Any, entries: Any, running: Any,
+    text: Any, end: Any, edges: Any,
+) -> list[Any]:  # fmt: skip
+    """Append 1 to 16 characters, lower-cased, with a space after each word.
+
+    Args:
+        builder: Writes the instructions.
+        taken: Where `gather_begins` has left the bytes of the first of them.
+        many: How many they are.
+        pages: Which 64 entries are for 64 code points; see `registry.core.sketch`.
+        last: The last of the pages.
+        entries: What becomes of a code point.
+        running: As `pack` has it; likewise `text`, `end` and `edges`, of which 32 are written.
+
+    Returns:
+        What `pack` returns.
+    """
+
+    def word(value: int) -> Any:
+        return _splat(_WORDS, value)
+
+    quarter = ir.VectorType(_I8, 16)
+    parts = [builder.zext(_load(builder, taken, quarter, 64 * step), _WORDS) for step in range(4)]
+    length = word(1)
+    for least in (0xC0, 0xE0, 0xF0):
+        longer = builder.icmp_unsigned(">=", parts[0], word(least))
+        length = builder.add(length, builder.zext(longer, _WORDS))
+    # The payload of four bytes is put together; then what is not this character's is dropped.
+    payload, raw = builder.and_(parts[0], word(0x7F)), parts[0]
+    for step, part in enumerate(parts[1:], 1):
+        payload = builder.shl(payload, word(6))
+        payload = builder.or_(payload, builder.and_(part, word(0x3F)))
+        raw = builder.or_(raw, builder.shl(part, word(8 * step)))
+    short = builder.icmp_unsigned("==", length, word(1))
+    bits = builder.add(builder.mul(length, word(5)), word(1))
+    bits = builder.add(bits, builder.zext(short, _WORDS))
+    point = builder.lshr(payload, builder.sub(word(24), builder.mul(length, word(6))))
+    point = builder.and_(point, builder.lshr(word(0xFFFFFFFF), builder.sub(word(32), bits)))
+    inside = builder.sub(word(32), builder.shl(length, word(3)))
+    raw = builder.and_(raw, builder.lshr(word(0xFFFFFFFF), inside))
+
+    page = builder.lshr(point, word(6))
+    page = _lesser(builder, page, _broadcast(builder, _WORDS, builder.trunc(last, _I32)))
+    page = _gather(builder, pages, page)
+    index = builder.or_(builder.shl(page, word(6)), builder.and_(point, word(63)))
+    entry = _gather(builder, entries, index)
+    kind = builder.lshr(entry, word(27))
+    change = builder.and_(entry, word(0xFFFFFF))
+    four = builder.icmp_unsigned("==", length, word(4))
+    character = builder.xor(raw, builder.select(four, builder.shl(change, word(8)), change))
+    size = builder.and_(builder.lshr(entry, word(24)), word(7))
+
+    i16, one = ir.IntType(16), ir.Constant(_I64, 1)
+    valid = builder.sub(builder.shl(one, many), one)
+    run = builder.and_(_bits(builder, kind, word(1), i16), valid)
+    alone = builder.and_(_bits(builder, kind, word(2), i16), valid)
+    closes = builder.or_(builder.shl(run, one), running)
+    closes = builder.and_(builder.and_(closes, builder.not_(run)), valid)
+
+    def lanes(bits: Any) -> Any:
+        chosen = builder.bitcast(builder.trunc(bits, i16), ir.VectorType(_I1, 16))
+        return builder.zext(chosen, _WORDS)
+
+    # Of 8 bytes for each character, a space, the character and a space, which are kept?
+    kept = builder.shl(builder.sub(builder.shl(word(1), size), word(1)), word(1))
+    kept = builder.and_(kept, builder.sub(word(0), lanes(valid)))
+    kept = builder.or_(kept, lanes(closes))
+    kept = builder.or_(kept, builder.shl(lanes(alone), word(5)))
+    kept = builder.bitcast(builder.trunc(kept, quarter), _I128)
+    written, ended = ir.Constant(_I64, 0), ir.Constant(_I64, 0)
+    for half in range(2):
+        chosen = ir.Constant(_HALVES, list(range(8 * half, 8 * half + 8)))
+        eight = builder.zext(builder.shuffle_vector(character, character, chosen), _LONGS)
+        eight = builder.or_(builder.shl(eight, _splat(_LONGS, 8)), _splat(_LONGS, 0x200000000020))
+        mask = builder.trunc(builder.lshr(kept, ir.Constant(_I128, 64 * half)), _I64)
+        to = builder.add(edges, builder.shl(ended, ir.Constant(_I64, 2)))
+        more, words = _append(
+            builder, builder.bitcast(eight, _BYTES), mask, text, builder.add(end, written), to, 1
+        )
+        written, ended = builder.add(written, more), builder.add(ended, words)
+    open_ = builder.and_(builder.lshr(run, builder.sub(many, one)), one)
+    return [written, ended, open_]
 
 
 def _mix(builder: Any, hashes: Any, mixed: Any) -> None:
@@ -277,6 +428,11 @@ move64 = _step(types.void(_i64, _i64), _move64)
 folded = _step(_u64(_u64, _u64), _folded)
 trailing_zeros = _step(_i64(_u64), _trailing_zeros)
 beyond_ascii = _step(_u64(_i64), _beyond_ascii)
+continuing = _step(_u64(_i64), _continuing)
+last_bit = _step(_i64(_u64), _last_bit)
+count = _step(_i64(_u64), _count)
+gather_begins = _step(types.void(_i64, _u64, _i64), _gather_begins)
+characters = _step(types.UniTuple(_i64, 3)(*[_i64] * 9), _characters)
 pack = _step(types.UniTuple(_i64, 3)(_i64, _i64, _i64, _i64, _i64, _i64), _pack)
 mix = _step(types.void(_i64, _i64), _mix)
 permute = _step(types.void(_i64, _i64, _i64, _i64, _i64), _permute)
