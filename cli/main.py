@@ -50,6 +50,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.show:history",
         "Tell what happened to a dataset: registrations, claims, lineage, snapshots.",
     ),
+    "whereis": (
+        "cli.commands.whereis:whereis",
+        "Say where a text comes from: equal or near documents, shared passages, who claims what.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",

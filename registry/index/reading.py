@@ -223,6 +223,15 @@ class Index:
             if number in there or not row.documents
         }
 
+    def covered(self, kind: SegmentKind) -> dict[int, int]:
+        """Return how many rows of each location can be found by a kind of segment."""
+        rows: dict[int, int] = {}
+        for held in self._kinds[kind]:
+            for location, span in zip(held.ids.tolist(), held.segment.spans, strict=True):
+                if location >= 0:
+                    rows[location] = rows.get(location, 0) + span.rows
+        return rows
+
     def content(self, hashes: Hashes, *, among: Collection[int] | None = None) -> Found:
         """Find the documents that have some contents.
 
