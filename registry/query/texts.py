@@ -15,14 +15,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
-from registry import readers
+from registry import documents, readers
 from registry.blobs import Store
 from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, Location
 from registry.db.session import Database
-from registry.documents import Hashes, as_hashes, hash_texts, read_texts
+from registry.documents import Hashes, as_hashes, hash_texts, hashes_of, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
+from registry.query.catalogue import ref_of
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -49,6 +50,84 @@ class SourceFailedError(ConflictError):
         )
         self.version = version
         self.uid = uid
+
+
+def batches(store: Store, place: Location) -> Iterator[pa.RecordBatch]:
+    """Give all texts of a place in reading order, unchecked.
+
+    Raises:
+        RegistryError: They cannot be read.
+    """
+    if place.kept:
+        return read_texts(store.vault(place.uid))
+    options = ReadOptions.from_json(place.options)
+    base = parse(place.base)
+    files = [base / file["name"] for file in place.files]
+    return readers.documents(readers.discover(files, options, every=True).files, options)
+
+
+def checked(
+    store: Store, version: DatasetVersion, place: Location, listed: Location
+) -> Iterator[pa.RecordBatch]:
+    """Give all texts of a place in reading order, each compared with what was registered.
+
+    Args:
+        store: The registry's storage.
+        version: The version.
+        place: Where its texts are.
+        listed: The location whose document table has the same rows in the same order.
+
+    Raises:
+        SourceFailedError: The place does not have what was registered.
+    """
+    table = store.documents(listed.uid)
+    expected = _Expected(
+        documents.read(table, digest=listed.table_digest, columns=["content_hash"])
+    )
+    name = ref_of(version).short
+    try:
+        for batch in batches(store, place):
+            texts = batch.column("text")
+            if hash_texts(texts) != expected.take(batch.num_rows).tobytes():
+                raise SourceFailedError(
+                    f"`{place.base}` has other texts than were registered as `{name}`",
+                    version,
+                    place.uid,
+                )
+            yield batch.select(["text"])
+    except SourceFailedError:
+        raise
+    except RegistryError as error:
+        raise SourceFailedError(
+            f"{error.message}, needed for `{name}`",
+            version,
+            place.uid,
+            hint=error.hint if isinstance(error, UnavailableError) else None,
+        ) from error
+    if expected.left():
+        raise SourceFailedError(
+            f"`{place.base}` has fewer documents than were registered as `{name}`",
+            version,
+            place.uid,
+        )
+
+
+class _Expected:
+    """Gives the content hashes of a table in runs of the lengths asked for; fewer at its end."""
+
+    def __init__(self, rows: Iterator[pa.RecordBatch]) -> None:
+        self._rows = rows
+        self._waiting: Hashes = np.empty(0, "S32")
+
+    def take(self, count: int) -> Hashes:
+        while len(self._waiting) < count and (batch := next(self._rows, None)) is not None:
+            more = hashes_of(batch.column("content_hash"))
+            self._waiting = np.concatenate([self._waiting, more])
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    def left(self) -> bool:
+        return bool(len(self.take(1)))
 
 
 class TextSource:
@@ -134,19 +213,11 @@ class TextSource:
                 hint=error.hint if isinstance(error, UnavailableError) else None,
             ) from error
 
-    def _batches(self, place: Location) -> Iterator[pa.RecordBatch]:
-        if place.kept:
-            return read_texts(self._store.vault(place.uid))
-        options = ReadOptions.from_json(place.options)
-        base = parse(place.base)
-        files = [base / file["name"] for file in place.files]
-        return readers.documents(readers.discover(files, options, every=True).files, options)
-
     def _streamed(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
         """Read a place that has the rows in the same order."""
         rows, expected = item.rows, item.standing.hashes
         begin = at = 0
-        for batch in self._batches(place):
+        for batch in batches(self._store, place):
             end = begin + batch.num_rows
             upto = int(np.searchsorted(rows, end))
             picked = rows[at:upto]
@@ -207,7 +278,7 @@ class TextSource:
         found: list[Hashes] = []
         try:
             with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, schema) as ipc:
-                for batch in self._batches(place):
+                for batch in batches(self._store, place):
                     hashes = as_hashes(hash_texts(batch.column("text")))
                     rows = np.flatnonzero(member(hashes, wanted))
                     if len(rows):

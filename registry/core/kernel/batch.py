@@ -68,7 +68,9 @@ def _characters(data, position, end, pages, entries, limit, text, o, edges, w, r
             length = 1
             raw &= np.uint32(0xFF)
         elif lead < 0xE0:
-            point = ((raw & np.uint32(0x1F)) << np.uint32(6)) | ((raw >> np.uint32(8)) & np.uint32(0x3F))
+            point = ((raw & np.uint32(0x1F)) << np.uint32(6)) | (
+                (raw >> np.uint32(8)) & np.uint32(0x3F)
+            )
             length = 2
             raw &= np.uint32(0xFFFF)
         elif lead < 0xF0:

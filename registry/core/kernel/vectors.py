@@ -160,18 +160,15 @@ def pack(
         # `kept` is never empty where it matters: a shift by 64 would be undefined, so it is split.
         written = builder.sub(
             builder.shl(
-                builder.shl(one, builder.lshr(many, one)), builder.sub(many, builder.lshr(many, one))
+                builder.shl(one, builder.lshr(many, one)),
+                builder.sub(many, builder.lshr(many, one)),
             ),
             one,
         )
-        spaces = builder.bitcast(
-            builder.icmp_unsigned("==", packed, _splat(_BLOCK, 0x20)), _I64
-        )
+        spaces = builder.bitcast(builder.icmp_unsigned("==", packed, _splat(_BLOCK, 0x20)), _I64)
         spaces = builder.and_(spaces, written)
         ended = _count(builder, spaces)
-        places = _compress(
-            builder, ir.Constant(_BLOCK, list(range(64))), spaces, ("v64i8", "")
-        )
+        places = _compress(builder, ir.Constant(_BLOCK, list(range(64))), spaces, ("v64i8", ""))
         target = builder.add(words, one)
         base = _broadcast(builder, _WORDS, builder.trunc(end, _I32))
         for part in range(2):

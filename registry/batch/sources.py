@@ -1,0 +1,78 @@
+"""What the batch plane needs of a version: its documents' hashes, its signatures, its texts.
+
+A document is one number everywhere in the batch plane: the version's id in the upper bits, the
+row in reading order in the lower ones. It is positive and fits every engine's BIGINT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from registry.errors import InvalidInputError
+
+ROW_BITS: Final = 32
+_ROW_MASK: Final = (1 << ROW_BITS) - 1
+VERSIONS: Final = 1 << 31
+
+Ids = npt.NDArray[np.int64]
+Signatures = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A version, as far as it is compared.
+
+    Attributes:
+        number: The version's id.
+        documents: How many it has.
+        identity: What changes whenever its documents or sketches do.
+        rows: Gives its document table in reading order; of it `content_hash` and `words` are used.
+        signatures: Gives the signatures of ascending rows.
+        texts: Gives its texts in reading order as batches with a column `text`, for true
+            similarity; every one of them is checked against its hash.
+    """
+
+    number: int
+    documents: int
+    identity: tuple[str, ...]
+    rows: Callable[[], Iterator[pa.RecordBatch]]
+    signatures: Callable[[Ids], Signatures]
+    texts: Callable[[], Iterator[pa.RecordBatch]] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.number < VERSIONS or self.documents > 1 << ROW_BITS:
+            raise InvalidInputError(
+                f"version {self.number} with {self.documents:,} documents is too large to compare",
+                hint=f"a version may have {1 << ROW_BITS:,} documents",
+            )
+
+    @property
+    def first(self) -> int:
+        """Return the id of its first document."""
+        return self.number << ROW_BITS
+
+
+def owners(documents: Ids) -> Ids:
+    """Return the id of each document's version."""
+    return documents >> ROW_BITS
+
+
+def rows(documents: Ids) -> Ids:
+    """Return the row of each document in its version."""
+    return documents & _ROW_MASK
+
+
+def signatures_of(sources: Mapping[int, Source], documents: Ids) -> Signatures:
+    """Return the signatures of ascending documents of several versions."""
+    found = []
+    numbers = owners(documents)
+    for number in np.unique(numbers).tolist():
+        begin, end = np.searchsorted(numbers, [number, number + 1])
+        found.append(sources[number].signatures(rows(documents[begin:end])))
+    return np.concatenate(found)
