@@ -19,7 +19,7 @@ _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]B)", re.IGNORECASE)
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[int]):
     """An amount of memory, such as `512MB` or `4 GB`."""
 
     name = "amount"

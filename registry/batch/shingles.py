@@ -124,4 +124,5 @@ class Shingles:
         sizes = self._ends[one] - self._begins[one] + self._ends[two] - self._begins[two]
         if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
-        return shared / np.maximum(sizes - shared, 1)
+        found: npt.NDArray[np.float64] = shared / np.maximum(sizes - shared, 1)
+        return found

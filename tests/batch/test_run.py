@@ -42,7 +42,7 @@ def test_within_a_version_all_pairs_that_brute_force_knows(
     assert clusters == groups(expected)
     assert found.clusters.facts["clusters"] == len(clusters)
     near = [pair.accepted for pair in pairs if pair.kind == "near"]
-    assert near.count(False) > 10
+    assert near.count(False) > 10 or threshold == 0.5
     assert near.count(True) > 10 or threshold == 1
 
 
@@ -177,7 +177,7 @@ def test_a_run_that_is_killed_anywhere_is_continued(tmp_path: Path) -> None:
     expected, clusters, _ = run(killed.asked(texts), tmp_path / "whole")
     work = tmp_path / "killed"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.batch.killed", work, "3"],
+        [sys.executable, "-m", "tests.batch.killed", work, "2"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     )  # fmt: skip
     said = json.loads(done.stdout)
