@@ -164,6 +164,14 @@ def _screen(found: Report) -> list[str]:
         ("Searched", f"near: recall {_probability(found.recall)} at {found.threshold:g}, more "
                      "above; equal texts: all"),
     ]  # fmt: skip
+    if not found.exact:
+        rows.append(
+            (
+                "",
+                f"there signatures estimate similarity with a standard error of {found.error:.3f}; "
+                "--exact compares the texts",
+            )
+        )
     if found.unsketched:
         rows.append(
             ("", f"{plural(found.unsketched, 'document')} without a word: only equal ones found")

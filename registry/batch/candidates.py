@@ -13,13 +13,12 @@ import pyarrow.parquet as pq
 
 from registry.batch import sql
 from registry.batch.bench import Bench
-from registry.batch.sources import Ids, Source, signatures_of
+from registry.batch.sources import Ascending, Ids, Source, selected
 from registry.batch.stages import Stage
 from registry.core.sketch import SketchParams, band_keys
 
 KEY_SHIFT: Final = 24
 """Band keys have their low 24 bits zero; what is left is positive in every engine."""
-ROWS: Final = 1 << 15
 _DOCUMENTS: Final = pa.schema(
     [
         ("document", pa.int64()),
@@ -102,23 +101,18 @@ def bands(
             for band in range(params.bands)
         ]
         engine.see("texts", made.file("texts.parquet"))
-        for batch in _steps(engine.stream(sql.to_sketch(between=between)), ROWS):
-            ids = batch.column("text_id").to_numpy()
-            keys = band_keys(signatures_of(sources, ids), params) >> np.uint64(KEY_SHIFT)
-            sides = [batch.column(name).cast(pa.int8()) for name in ("in_mine", "in_theirs")]
-            for band, out in enumerate(writers):
-                column = pa.array(keys[:, band].astype(np.int64))
-                rows = [column, batch.column("text_id"), *sides]
-                out.write_batch(pa.record_batch(rows, schema=_BAND))
-            done += batch.num_rows
-            bench.tell(done, total)
+        wanted = Ascending(engine.stream(sql.to_sketch(between=between)))
+        for number in sorted(sources):
+            for batch, signatures in selected(sources[number], wanted):
+                keys = band_keys(signatures, params) >> np.uint64(KEY_SHIFT)
+                sides = [batch.column(name).cast(pa.int8()) for name in ("in_mine", "in_theirs")]
+                for band, out in enumerate(writers):
+                    column = pa.array(keys[:, band].astype(np.int64))
+                    rows = [column, batch.column("text_id"), *sides]
+                    out.write_batch(pa.record_batch(rows, schema=_BAND))
+                done += batch.num_rows
+                bench.tell(done, total)
     return {"sketched": done}
-
-
-def _steps(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for begin in range(0, batch.num_rows, rows):
-            yield batch.slice(begin, rows)
 
 
 def candidates(

@@ -4,7 +4,7 @@
 2. `texts`: the different texts, and who has copies of which.
 3. `bands`: the band keys of every different text, a file for each band.
 4. `candidates`: pairs of texts that share a band.
-5. `shingles`: only for true similarity, those of all texts in candidates.
+5. `signatures` of all texts in candidates, and for true similarity their `shingles`.
 6. `compared`: the candidates with their similarity.
 7. `clusters`: what hangs together at the smallest similarity asked for.
 
@@ -14,12 +14,17 @@ Equal texts are compared once: copies are put back in when pairs are counted and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
-from registry.batch import candidates, clusters, compare, shingles, sql
+import numpy as np
+
+from registry.batch import candidates, clusters, compare, material, sql
 from registry.batch.bench import Bench
 from registry.batch.engine import LEAST_MEMORY, Engine, Limits
+from registry.batch.pieces import Pieces
 from registry.batch.sources import Source
 from registry.batch.stages import Stage, Workspace
 from registry.core.sketch import SCHEME, SketchParams
@@ -166,7 +171,7 @@ class _Run:
         kept = [texts, compared, grouped]
         for stage in self._stages:
             # What is large and quickly made again; the rest serves another threshold.
-            if stage.name in ("documents", "bands", "shingles"):
+            if stage.name in ("documents", "bands", material.SIGNATURES, material.SHINGLES):
                 self._space.drop(stage)
         reused = tuple(stage.name for stage in kept if not stage.made)
         return Found(asked, texts, compared, grouped, found.facts["capped"], reused)
@@ -211,18 +216,30 @@ class _Run:
         return self._stage("candidates", {**sketches, "limit": asked.pair_limit}, make)
 
     def _compared(self, found: Stage) -> Stage:
-        def make(bench: Bench) -> Mapping[str, Any]:
-            if not self._asked.exact:
-                return compare.compared(found, self._sources, None, bench)
-            stage = self._stage(
-                "shingles",
-                {"of": found.key},
-                lambda bench: shingles.write(found, self._sources, bench),
-            )
-            with shingles.Shingles(stage.folder) as of:
-                return compare.compared(found, self._sources, of, bench)
+        exact = self._asked.exact
 
-        return self._stage("compared", {"of": found.key, "exact": self._asked.exact}, make)
+        def make(bench: Bench) -> Mapping[str, Any]:
+            with ExitStack() as stack:
+                signatures = self._material(found, material.SIGNATURES, material.signatures)
+                of = stack.enter_context(Pieces(signatures, material.SIGNATURES, np.uint32))
+                true = None
+                if exact:
+                    shingles = self._material(found, material.SHINGLES, material.shingles)
+                    true = stack.enter_context(Pieces(shingles, material.SHINGLES, np.uint64))
+                return compare.compared(found, of, true, bench)
+
+        return self._stage("compared", {"of": found.key, "exact": exact}, make)
+
+    def _material(
+        self,
+        found: Stage,
+        name: str,
+        make: Callable[[Stage, Mapping[int, Source], Bench], Mapping[str, Any]],
+    ) -> Path:
+        stage = self._stage(
+            name, {"of": found.key}, lambda bench: make(found, self._sources, bench)
+        )
+        return stage.folder
 
     def _clusters(self, texts: Stage, compared: Stage) -> Stage:
         asked = self._asked

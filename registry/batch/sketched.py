@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import pairwise
-from threading import Lock
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 
 from registry import documents
-from registry.batch.sources import Ids, Signatures, Source
+from registry.batch.sources import Signatures, Source
 from registry.blobs import Store
 from registry.db.models import DatasetVersion, Location, SketchTable
 from registry.errors import ConflictError
 from registry.index.parts import SketchFile
 
-REOPEN_AFTER: Final = 1 << 18
-"""After so many signatures a file is mapped anew: pages that were read count as our memory."""
+ROWS: Final = 1 << 14
+"""How many signatures are read at a time."""
 
 
 def source(
@@ -41,7 +39,13 @@ def source(
     Raises:
         ConflictError: The sketches are missing, damaged, or of other documents.
     """
-    signatures = _Signatures(location, table, store)
+    paths = sorted(store.sketches(location.uid).glob("part-*.sketch"))
+    there = sum(SketchFile.open(path).documents for path in paths)
+    if there != table.documents:
+        raise ConflictError(
+            f"{there:,} of the {table.documents:,} sketches of version {version.id} are there",
+            hint="run `firsthand index rebuild`",
+        )
     return Source(
         number=version.id,
         documents=version.documents,
@@ -51,41 +55,15 @@ def source(
             digest=location.table_digest,
             columns=["content_hash", "words"],
         ),
-        signatures=signatures.of,
+        signatures=lambda: _signatures(paths),
         texts=texts,
     )
 
 
-class _Signatures:
-    """Finds signatures by row in the files of a location, several threads at once."""
-
-    def __init__(self, location: Location, table: SketchTable, store: Store) -> None:
-        self._paths = sorted(store.sketches(location.uid).glob("part-*.sketch"))
-        files = [SketchFile.open(path) for path in self._paths]
-        self._starts = np.cumsum([0, *(file.documents for file in files)])
-        if int(self._starts[-1]) != table.documents:
-            raise ConflictError(
-                f"the sketches of `{location.uid}` are of {int(self._starts[-1]):,} documents, "
-                f"not of {table.documents:,}",
-                hint="run `firsthand index rebuild`",
-            )
-        self._open: dict[int, tuple[SketchFile, int]] = {}
-        self._lock = Lock()
-
-    def of(self, rows: Ids) -> Signatures:
-        """Return the signatures of ascending rows."""
-        cuts = np.searchsorted(rows, self._starts)
-        found = [
-            self._file(part, end - begin).signatures(rows[begin:end] - self._starts[part])
-            for part, (begin, end) in enumerate(pairwise(cuts))
-            if begin < end
-        ]
-        return np.concatenate(found)
-
-    def _file(self, part: int, wanted: int) -> SketchFile:
-        with self._lock:
-            file, taken = self._open.get(part, (None, 0))
-            if file is None or taken > REOPEN_AFTER:
-                file, taken = SketchFile.open(self._paths[part]), 0
-            self._open[part] = file, taken + int(wanted)
-            return file
+def _signatures(paths: Sequence[Path]) -> Iterator[tuple[int, Signatures]]:
+    begin = 0
+    for path in paths:
+        file = SketchFile.open(path)
+        for first, block in file.stream(ROWS):
+            yield begin + first, block
+        begin += file.documents

@@ -6,7 +6,7 @@ row in reading order in the lower ones. It is positive and fits every engine's B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +33,8 @@ class Source:
         documents: How many it has.
         identity: What changes whenever its documents or sketches do.
         rows: Gives its document table in reading order; of it `content_hash` and `words` are used.
-        signatures: Gives the signatures of ascending rows.
+        signatures: Gives the signatures of its documents in reading order, in blocks, each with
+            the row that it begins with.
         texts: Gives its texts in reading order as batches with a column `text`, for true
             similarity; every one of them is checked against its hash.
     """
@@ -42,7 +43,7 @@ class Source:
     documents: int
     identity: tuple[str, ...]
     rows: Callable[[], Iterator[pa.RecordBatch]]
-    signatures: Callable[[Ids], Signatures]
+    signatures: Callable[[], Iterator[tuple[int, Signatures]]]
     texts: Callable[[], Iterator[pa.RecordBatch]] | None = None
 
     def __post_init__(self) -> None:
@@ -68,11 +69,40 @@ def rows(documents: Ids) -> Ids:
     return documents & _ROW_MASK
 
 
-def signatures_of(sources: Mapping[int, Source], documents: Ids) -> Signatures:
-    """Return the signatures of ascending documents of several versions."""
-    found = []
-    numbers = owners(documents)
-    for number in np.unique(numbers).tolist():
-        begin, end = np.searchsorted(numbers, [number, number + 1])
-        found.append(sources[number].signatures(rows(documents[begin:end])))
-    return np.concatenate(found)
+def selected(source: Source, wanted: Ascending) -> Iterator[tuple[pa.RecordBatch, Signatures]]:
+    """Give the rows of a version that are wanted, with their signatures.
+
+    Args:
+        source: The version.
+        wanted: Rows with the column `text_id`, those of versions before it taken already.
+    """
+    for first, block in source.signatures():
+        begin = source.first + first
+        for batch in wanted.upto(begin + len(block)):
+            yield batch, block[batch.column("text_id").to_numpy() - begin]
+
+
+class Ascending:
+    """Rows of batches whose ids ascend, taken up to a limit at a time.
+
+    Args:
+        batches: Batches with the column `text_id`.
+    """
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._waiting: pa.RecordBatch | None = next(batches, None)
+
+    def upto(self, limit: int) -> list[pa.RecordBatch]:
+        """Return the next rows whose ids are below a limit."""
+        taken = []
+        while self._waiting is not None:
+            ids = self._waiting.column("text_id").to_numpy()
+            cut = int(np.searchsorted(ids, limit))
+            if cut:
+                taken.append(self._waiting.slice(0, cut))
+            if cut < len(ids):
+                self._waiting = self._waiting.slice(cut)
+                break
+            self._waiting = next(self._batches, None)
+        return taken

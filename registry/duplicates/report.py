@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -63,7 +64,9 @@ class Report:
         exact: Whether similarity is the true one.
         searched: How many documents were searched, on both sides.
         unsketched: How many of them have no token, and so are found only where they are equal.
-        recall: The probability that a pair of exactly that similarity is found.
+        recall: The probability that a pair of exactly that similarity is compared.
+        error: The standard error of the similarity that is compared, there; 0 if it is the true
+            one.
         exact_pairs: Pairs of documents with equal texts.
         near_pairs: Pairs of documents with other texts, at least that similar.
         rejected_pairs: Pairs that share a band and are not that similar.
@@ -86,6 +89,7 @@ class Report:
     searched: int
     unsketched: int
     recall: float
+    error: float
     exact_pairs: int
     near_pairs: int
     rejected_pairs: int
@@ -108,7 +112,11 @@ class Report:
             "min_similarity": self.threshold,
             "exact": self.exact,
             "searched": {"documents": self.searched, "without_sketch": self.unsketched},
-            "recall": {"similarity": self.threshold, "probability": round(self.recall, 6)},
+            "recall": {
+                "similarity": self.threshold,
+                "probability": round(self.recall, 6),
+                "standard_error": round(self.error, 6),
+            },
             "pairs": {
                 "exact": self.exact_pairs,
                 "near": self.near_pairs,
@@ -164,6 +172,7 @@ def summarize(
         "searched": facts["mine"] + facts["theirs"],
         "unsketched": facts["unsketched"],
         "recall": asked.params.recall(asked.threshold),
+        "error": 0.0 if asked.exact else _error(asked.threshold, asked.params.permutations),
         "exact_pairs": exact_pairs,
         "near_pairs": sum(pairs for accepted, _, pairs in counted if accepted),
         "rejected_pairs": sum(pairs for accepted, _, pairs in counted if not accepted),
@@ -177,6 +186,11 @@ def summarize(
         "listed": capped_list,
         "reused": found.reused,
     }
+
+
+def _error(similarity: float, permutations: int) -> float:
+    """Return the standard error of an estimate: each slot is equal with that probability."""
+    return math.sqrt(similarity * (1 - similarity) / permutations)
 
 
 def _largest(engine: Engine, refs: Mapping[int, DatasetRef]) -> list[Cluster]:

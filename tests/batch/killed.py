@@ -64,7 +64,9 @@ def main(work: Path, every: int) -> None:
         ends.append(child(what, work, deadly, told))
         left += any(path.name.startswith(".") for path in work.iterdir())
     assert all(end in (0, signal.SIGKILL) for end in ends), ends
-    sys.stdout.write(json.dumps({"points": points, "killed": ends.count(signal.SIGKILL), "left": left}))
+    sys.stdout.write(
+        json.dumps({"points": points, "killed": ends.count(signal.SIGKILL), "left": left})
+    )
 
 
 if __name__ == "__main__":

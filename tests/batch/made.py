@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from registry.batch import ROW_BITS, Asked, Found, Source, find, sql
 from registry.batch.engine import Engine, Limits
-from registry.batch.sources import Ids, Signatures
+from registry.batch.sources import Signatures
 from registry.batch.stages import Workspace
 from registry.core.sketch import SketchParams, sketch
 from registry.documents import hash_texts, text_buffers
@@ -40,9 +40,9 @@ def source(texts: Sequence[str], number: int = 1) -> Source:
         for begin in range(0, len(texts), 7):
             yield whole.slice(begin, 7)
 
-    def signatures(wanted: Ids) -> Signatures:
-        assert (np.diff(wanted) > 0).all()
-        return made.signatures[wanted]
+    def signatures() -> Iterator[tuple[int, Signatures]]:
+        for begin in range(0, len(texts), 11):
+            yield begin, made.signatures[begin : begin + 11]
 
     def batches() -> Iterator[pa.RecordBatch]:
         for begin in range(0, len(texts), 5):
