@@ -22,8 +22,8 @@ from registry.errors import UnavailableError
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY: Final = 512 << 20
-LEAST_MEMORY: Final = 128 << 20
+MEMORY: Final = 512_000_000
+LEAST_MEMORY: Final = 128_000_000
 BATCH_ROWS: Final = 1 << 16
 _LOCKS: Final = {
     "autoinstall_known_extensions": "false",
@@ -157,6 +157,11 @@ def _translated(root: Path) -> Iterator[None]:
             "comparing these documents takes more memory than it was given",
             hint="give it more with `--memory`, or fewer `--threads`",
         ) from error
+    except duckdb.InvalidInputException as error:
+        # Of a file it cannot make sense of; everything else is a defect of ours.
+        if "file '" not in str(error):
+            raise
+        raise disk_refused(root, " ".join(str(error).split())[:300]) from error
     except (duckdb.IOException, pa.ArrowException) as error:
         said = str(error)
         full = "No space left" in said or "os error 28" in said

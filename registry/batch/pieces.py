@@ -50,7 +50,7 @@ class PiecesWriter:
 
     def add(self, ids: Ids, values: Values, counts: Ids) -> None:
         """Append texts: the values of all of them, and how many each has."""
-        self._file.write(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        self._file.write(np.ascontiguousarray(values).data)
         self._ids.append(ids)
         self._counts.append(counts)
 
@@ -98,14 +98,15 @@ class Pieces:
 
     def sizes(self, places: Ids) -> Ids:
         """Return how many values texts have."""
-        return self._ends[places] - self._begins(places)
+        sizes: Ids = self._ends[places] - self._begins(places)
+        return sizes
 
     def read(self, places: Ids) -> tuple[Values, Ids]:
         """Return the values of texts at ascending places, and where each begins among them."""
         sizes = self.sizes(places)
         begins = np.cumsum(sizes) - sizes
         values = np.empty(int(sizes.sum()), self._dtype)
-        raw = memoryview(values.view(np.uint8))
+        raw = values.data.cast("B")
         width, handle = self._dtype.itemsize, self._file.fileno()
         # What stands side by side is read at once.
         first = np.flatnonzero(np.diff(places, prepend=-2) != 1)

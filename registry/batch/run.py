@@ -83,7 +83,7 @@ class Asked:
         if self.limits.memory < LEAST_MEMORY:
             raise InvalidInputError(
                 f"{self.limits.memory:,} bytes of memory are too few",
-                hint=f"give it {LEAST_MEMORY >> 20} MB or more",
+                hint=f"give it {LEAST_MEMORY // 10**6} MB or more",
             )
         if self.pair_limit < 1:
             raise InvalidInputError("the limit of pairs is not positive")
