@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from registry.batch import sql
 from registry.batch.bench import Bench
 from registry.batch.pieces import PiecesWriter
-from registry.batch.sources import Ascending, Ids, Source, selected
+from registry.batch.sources import ROW_BITS, Ascending, Ids, Source, rows, selected
 from registry.batch.stages import Stage
 from registry.core.shingles import Hashes, different
 from registry.documents import text_buffers
@@ -39,10 +39,10 @@ def signatures(found: Stage, sources: Mapping[int, Source], bench: Bench) -> Map
         done = 0
         wanted = Ascending(_ids(bench))
         for number in sorted(sources):
-            for batch, rows in selected(sources[number], wanted):
-                many, permutations = rows.shape
+            for batch, block in selected(sources[number], wanted):
+                many, permutations = block.shape
                 counts = np.full(many, permutations, np.int64)
-                out.add(batch.column("text_id").to_numpy(), rows, counts)
+                out.add(batch.column("text_id").to_numpy(), block, counts)
                 done += many
                 bench.tell(done, total)
         out.close()
@@ -88,16 +88,15 @@ def _ids(bench: Bench) -> Iterator[pa.RecordBatch]:
 
 
 def _shingles(source: Source, wanted: Ascending) -> Iterator[tuple[Ids, Hashes, Ids]]:
-    texts: Callable[[], Iterator[pa.RecordBatch]] | None = source.texts
-    assert texts is not None  # noqa: S101 - whoever asks for true similarity gives texts
-    begin = source.first
-    for batch in texts():
-        for rows in wanted.upto(begin + batch.num_rows):
-            ids = rows.column("text_id").to_numpy()
-            chosen = batch.column("text").take(pa.array(ids - begin))
-            data, ends = text_buffers(chosen)
-            yield ids, *different(np.frombuffer(data, np.uint8), ends)
-        begin += batch.num_rows
+    assert source.texts is not None  # noqa: S101 - whoever asks for true similarity gives texts
+    batches = wanted.upto(source.first + (1 << ROW_BITS))
+    ids = np.concatenate([np.empty(0, np.int64), *(it.column("text_id") for it in batches)])
+    begin = 0
+    for texts in source.texts(rows(ids)) if len(ids) else ():
+        end = begin + len(texts)
+        data, ends = text_buffers(texts)
+        yield ids[begin:end], *different(np.frombuffer(data, np.uint8), ends)
+        begin = end
 
 
 def _check(done: int, total: int) -> None:

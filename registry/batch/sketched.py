@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from registry import documents
-from registry.batch.sources import Signatures, Source
+from registry.batch.sources import Ids, Signatures, Source
 from registry.blobs import Store
 from registry.db.models import DatasetVersion, Location, SketchTable
 from registry.errors import ConflictError
@@ -25,7 +25,7 @@ def source(
     table: SketchTable,
     store: Store,
     *,
-    texts: Callable[[], Iterator[pa.RecordBatch]] | None = None,
+    texts: Callable[[Ids], Iterator[pa.Array]] | None = None,
 ) -> Source:
     """Return what the batch plane needs of a version.
 
@@ -34,7 +34,7 @@ def source(
         location: Its first location, whose rows are meant.
         table: The sketches of that location.
         store: The registry's storage.
-        texts: Gives its texts, checked.
+        texts: Gives the texts of ascending rows, checked.
 
     Raises:
         ConflictError: The sketches are missing, damaged, or of other documents.

@@ -35,8 +35,8 @@ class Source:
         rows: Gives its document table in reading order; of it `content_hash` and `words` are used.
         signatures: Gives the signatures of its documents in reading order, in blocks, each with
             the row that it begins with.
-        texts: Gives its texts in reading order as batches with a column `text`, for true
-            similarity; every one of them is checked against its hash.
+        texts: Gives the texts of ascending rows in order, in batches, for true similarity; every
+            one of them is checked against its hash.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Source:
     identity: tuple[str, ...]
     rows: Callable[[], Iterator[pa.RecordBatch]]
     signatures: Callable[[], Iterator[tuple[int, Signatures]]]
-    texts: Callable[[], Iterator[pa.RecordBatch]] | None = None
+    texts: Callable[[Ids], Iterator[pa.Array]] | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.number < VERSIONS or self.documents > 1 << ROW_BITS:

@@ -1,17 +1,19 @@
 """The shingles of documents themselves, for the true Jaccard similarity that sketches estimate.
 
-A shingle is what it is in `sketch/v1` (`docs/sketch-v1.md`), as its whole 64-bit hash: two
-different ones of a pair of documents are taken for the same once in some 10^13 comparisons of
-documents with a thousand each.
+A shingle is what it is in `sketch/v1` (`docs/sketch-v1.md`). It is compared by a hash of 64 bits,
+which is not that of the sketches: of a million pairs of documents with a thousand shingles each,
+one in some ten million would be off by one shingle.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
-from registry.core.sketch import _characters
-from registry.errors import InvalidInputError
+from registry.core import words
+from registry.core.sketch import lowered
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
@@ -22,28 +24,23 @@ def different(data: Bytes, offsets: Integers) -> tuple[Hashes, Integers]:
     """Return the different shingles of each document of an Arrow string array.
 
     Args:
-        data: The array's value buffer.
+        data: The array's value buffer. Documents are valid UTF-8; what becomes of one that is not
+            is unspecified, but is no error and touches no other document.
         offsets: For n documents n + 1 ascending positions in `data`.
 
     Returns:
         The hashes of all documents, in order, ascending within each; and how many each has, which
         is none where a document has no token.
-
-    Raises:
-        InvalidInputError: Five tokens take 2 GiB.
     """
     from registry.core.kernel import shingles
 
     counts = np.empty(len(offsets) - 1, np.int64)
-    try:
-        found, kept = shingles.shingles(
-            np.ascontiguousarray(data, dtype=np.uint8),
-            np.ascontiguousarray(offsets, dtype=np.int64),
-            *_characters(),
-            counts,
-        )
-    except OverflowError:
-        raise InvalidInputError("five words in a row take more than 2 GiB") from None
+    found, kept = shingles.shingles(
+        np.ascontiguousarray(data, dtype=np.uint8),
+        np.ascontiguousarray(offsets, dtype=np.int64),
+        *_tables(),
+        counts,
+    )
     return found[:kept].copy(), counts
 
 
@@ -64,3 +61,13 @@ def common(
     found = np.empty(len(begins), np.int64)
     shingles.common(values, begins, ends, other_begins, other_ends, found)
     return found
+
+
+@cache
+def _tables() -> tuple[Bytes, npt.NDArray[np.uint32]]:
+    """Return the kind of every code point, and its lower case."""
+    kinds = np.ascontiguousarray(words.kinds(), np.uint8)
+    lower = np.arange(len(kinds), dtype=np.uint32)
+    for point in np.flatnonzero(kinds).tolist():
+        lower[point] = lowered(point)
+    return kinds, lower

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from registry import documents
 from registry.batch import Asked, Found, Source, sketched
 from registry.batch import find as compare
 from registry.batch.engine import Engine, Limits
 from registry.batch.run import PAIR_LIMIT, Progress
+from registry.batch.sources import Ids
 from registry.batch.stages import Workspace
 from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.dataset import DatasetRef
 from registry.core.sketch import SketchParams, require_scheme
-from registry.db.models import SketchTable
+from registry.db.models import DatasetVersion, Location, SketchTable
 from registry.db.session import Database
 from registry.duplicates import listing
 from registry.duplicates.report import Capped, Report, summarize
@@ -93,8 +97,10 @@ def find(
         UnavailableError: The disk is full, or the memory does not suffice.
     """
     with database.read() as session:
-        mine = _side(session, store, wanted.ref, caller)
-        theirs = None if wanted.other is None else _side(session, store, wanted.other, caller)
+        mine = _side(session, database, store, wanted.ref, caller)
+        theirs = None
+        if wanted.other is not None:
+            theirs = _side(session, database, store, wanted.other, caller)
     if theirs is not None:
         _check_pair(mine, theirs)
     sides = [mine] if theirs is None else [mine, theirs]
@@ -141,12 +147,14 @@ def _list(
     )
 
 
-def _side(session: Session, store: Store, ref: DatasetRef, caller: Caller) -> _Side:
+def _side(
+    session: Session, database: Database, store: Store, ref: DatasetRef, caller: Caller
+) -> _Side:
     version = catalogue.version(session, ref, caller)
-    places = catalogue.locations(session, version)
+    place = catalogue.locations(session, version)[0]
     name = catalogue.ref_of(version)
     table = session.execute(
-        sa.select(SketchTable).where(SketchTable.location_id == places[0].id)
+        sa.select(SketchTable).where(SketchTable.location_id == place.id)
     ).scalar_one_or_none()
     if table is None:
         raise ConflictError(
@@ -154,17 +162,31 @@ def _side(session: Session, store: Store, ref: DatasetRef, caller: Caller) -> _S
             hint="run `firsthand index rebuild`, which makes them from the texts",
         )
     require_scheme(table.scheme)
-    # The vault first: files elsewhere may have gone.
-    alike = [place for place in places if place.order_root == places[0].order_root]
-    place = next((one for one in alike if one.kept), alike[0])
     source = sketched.source(
-        version,
-        places[0],
-        table,
-        store,
-        texts=lambda: texts.checked(store, version, place, places[0]),
+        version, place, table, store, texts=_texts(database, store, version, place)
     )
     return _Side(name, source, SketchParams(permutations=table.permutations))
+
+
+def _texts(
+    database: Database, store: Store, version: DatasetVersion, place: Location
+) -> Callable[[Ids], Iterator[pa.Array]]:
+    def read(rows: Ids) -> Iterator[pa.Array]:
+        table = documents.load(
+            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+        )
+        wanted = texts.Wanted(
+            catalogue.ref_of(version),
+            version,
+            place.order_root,
+            documents.hashes_of(table.column("content_hash")),
+            rows,
+        )
+        with tempfile.TemporaryDirectory(dir=store.root) as scratch:
+            source = texts.TextSource(database, store, Path(scratch), avoid=set(), ahead=False)
+            yield from source.texts(wanted)
+
+    return read
 
 
 def _check_pair(mine: _Side, theirs: _Side) -> None:

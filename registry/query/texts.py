@@ -8,22 +8,24 @@ order is first spooled to disk and then taken from by content.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
-from registry import documents, readers
+from registry import readers
 from registry.blobs import Store
+from registry.core.dataset import DatasetRef
 from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, Location
 from registry.db.session import Database
-from registry.documents import Hashes, as_hashes, hash_texts, hashes_of, read_texts
+from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
-from registry.query.catalogue import ref_of
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -52,82 +54,29 @@ class SourceFailedError(ConflictError):
         self.uid = uid
 
 
-def batches(store: Store, place: Location) -> Iterator[pa.RecordBatch]:
-    """Give all texts of a place in reading order, unchecked.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Texts of a version, as they stand in one of its locations.
 
-    Raises:
-        RegistryError: They cannot be read.
-    """
-    if place.kept:
-        return read_texts(store.vault(place.uid))
-    options = ReadOptions.from_json(place.options)
-    base = parse(place.base)
-    files = [base / file["name"] for file in place.files]
-    return readers.documents(readers.discover(files, options, every=True).files, options)
-
-
-def checked(
-    store: Store, version: DatasetVersion, place: Location, listed: Location
-) -> Iterator[pa.RecordBatch]:
-    """Give all texts of a place in reading order, each compared with what was registered.
-
-    Args:
-        store: The registry's storage.
+    Attributes:
+        ref: The version's name, for messages.
         version: The version.
-        place: Where its texts are.
-        listed: The location whose document table has the same rows in the same order.
-
-    Raises:
-        SourceFailedError: The place does not have what was registered.
+        order_root: The reading order.
+        hashes: The contents of all rows in that order.
+        rows: The rows that are wanted, ascending.
     """
-    table = store.documents(listed.uid)
-    expected = _Expected(
-        documents.read(table, digest=listed.table_digest, columns=["content_hash"])
-    )
-    name = ref_of(version).short
-    try:
-        for batch in batches(store, place):
-            texts = batch.column("text")
-            if hash_texts(texts) != expected.take(batch.num_rows).tobytes():
-                raise SourceFailedError(
-                    f"`{place.base}` has other texts than were registered as `{name}`",
-                    version,
-                    place.uid,
-                )
-            yield batch.select(["text"])
-    except SourceFailedError:
-        raise
-    except RegistryError as error:
-        raise SourceFailedError(
-            f"{error.message}, needed for `{name}`",
-            version,
-            place.uid,
-            hint=error.hint if isinstance(error, UnavailableError) else None,
-        ) from error
-    if expected.left():
-        raise SourceFailedError(
-            f"`{place.base}` has fewer documents than were registered as `{name}`",
-            version,
-            place.uid,
-        )
 
+    ref: DatasetRef
+    version: DatasetVersion
+    order_root: str
+    hashes: Hashes
+    rows: npt.NDArray[np.int64]
 
-class _Expected:
-    """Gives the content hashes of a table in runs of the lengths asked for; fewer at its end."""
-
-    def __init__(self, rows: Iterator[pa.RecordBatch]) -> None:
-        self._rows = rows
-        self._waiting: Hashes = np.empty(0, "S32")
-
-    def take(self, count: int) -> Hashes:
-        while len(self._waiting) < count and (batch := next(self._rows, None)) is not None:
-            more = hashes_of(batch.column("content_hash"))
-            self._waiting = np.concatenate([self._waiting, more])
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        return taken
-
-    def left(self) -> bool:
-        return bool(len(self.take(1)))
+    @classmethod
+    def of(cls, item: PlannedInput) -> Self:
+        """Return what an input of a plan draws."""
+        stand = item.standing
+        return cls(item.ref, stand.version, stand.location.order_root, stand.hashes, item.rows)
 
 
 class TextSource:
@@ -190,13 +139,18 @@ class TextSource:
             for cutter in cutters.values():
                 cutter.close()
 
-    def texts(self, item: PlannedInput) -> Generator[pa.Array]:
-        """Give the texts of an input's drawn rows in order, every one of them checked."""
-        stand = item.standing
-        places = [place for place in self.places(stand.version) if place.uid not in self._avoid]
+    def texts(self, asked: PlannedInput | Wanted) -> Generator[pa.Array]:
+        """Give the texts of an input's drawn rows in order, every one of them checked.
+
+        Raises:
+            SourceFailedError: A place does not have what was registered.
+            ConflictError: There is no place left.
+        """
+        item = asked if isinstance(asked, Wanted) else Wanted.of(asked)
+        places = [place for place in self.places(item.version) if place.uid not in self._avoid]
         if not places:
             raise ConflictError(f"no place has the texts of `{item.ref.short}` any more")
-        alike = [place for place in places if place.order_root == stand.location.order_root]
+        alike = [place for place in places if place.order_root == item.order_root]
         place = (alike or list(places))[0]
         try:
             if alike:
@@ -208,16 +162,24 @@ class TextSource:
         except RegistryError as error:
             raise SourceFailedError(
                 f"{error.message}, needed for `{item.ref.short}`",
-                stand.version,
+                item.version,
                 place.uid,
                 hint=error.hint if isinstance(error, UnavailableError) else None,
             ) from error
 
-    def _streamed(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
+    def _batches(self, place: Location) -> Iterator[pa.RecordBatch]:
+        if place.kept:
+            return read_texts(self._store.vault(place.uid))
+        options = ReadOptions.from_json(place.options)
+        base = parse(place.base)
+        files = [base / file["name"] for file in place.files]
+        return readers.documents(readers.discover(files, options, every=True).files, options)
+
+    def _streamed(self, item: Wanted, place: Location) -> Generator[pa.Array]:
         """Read a place that has the rows in the same order."""
-        rows, expected = item.rows, item.standing.hashes
+        rows, expected = item.rows, item.hashes
         begin = at = 0
-        for batch in batches(self._store, place):
+        for batch in self._batches(place):
             end = begin + batch.num_rows
             upto = int(np.searchsorted(rows, end))
             picked = rows[at:upto]
@@ -236,13 +198,13 @@ class TextSource:
         if at < len(rows):
             raise SourceFailedError(
                 f"`{place.base}` has fewer documents than were registered as `{item.ref.short}`",
-                item.standing.version,
+                item.version,
                 place.uid,
             )
 
     def _check(
         self,
-        item: PlannedInput,
+        item: Wanted,
         place: Location,
         texts: pa.Array,
         expected: Hashes,
@@ -265,20 +227,20 @@ class TextSource:
             where = f"record {record} of `{parse(place.base) / file}`"
         raise SourceFailedError(
             f"{where}: the text is not the one that was registered as `{item.ref.short}`",
-            item.standing.version,
+            item.version,
             place.uid,
         )
 
-    def _spooled(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
+    def _spooled(self, item: Wanted, place: Location) -> Generator[pa.Array]:
         """Read a place that has the same texts in another order, by content."""
-        wanted = np.sort(item.standing.hashes[item.rows])
+        wanted = np.sort(item.hashes[item.rows])
         spool = self._scratch / f"spool-{place.uid}.arrow"
         self._scratch.mkdir(parents=True, exist_ok=True)
         schema = pa.schema([pa.field("text", pa.large_string())])
         found: list[Hashes] = []
         try:
             with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, schema) as ipc:
-                for batch in batches(self._store, place):
+                for batch in self._batches(place):
                     hashes = as_hashes(hash_texts(batch.column("text")))
                     rows = np.flatnonzero(member(hashes, wanted))
                     if len(rows):
@@ -290,18 +252,18 @@ class TextSource:
             spool.unlink(missing_ok=True)
 
     def _from_spool(
-        self, item: PlannedInput, place: Location, spool: Path, found: list[Hashes]
+        self, item: Wanted, place: Location, spool: Path, found: list[Hashes]
     ) -> Generator[pa.Array]:
         hashes = np.concatenate(found) if found else np.empty(0, "S32")
         order = np.argsort(hashes, kind="stable")
-        expected = item.standing.hashes[item.rows]
+        expected = item.hashes[item.rows]
         at = np.searchsorted(hashes[order], expected)
         if len(expected) and (
             not len(hashes) or (hashes[order][np.minimum(at, len(hashes) - 1)] != expected).any()
         ):
             raise SourceFailedError(
                 f"`{place.base}` lacks texts that were registered as `{item.ref.short}`",
-                item.standing.version,
+                item.version,
                 place.uid,
             )
         positions = order[at]
@@ -315,7 +277,7 @@ class TextSource:
                 if hash_texts(texts) != expected[begin : begin + 1024].tobytes():
                     raise SourceFailedError(
                         f"the texts spooled from `{place.base}` changed on disk",
-                        item.standing.version,
+                        item.version,
                         place.uid,
                     )
                 yield texts

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from registry.batch import ROW_BITS, Asked, Found, Source, find, sql
 from registry.batch.engine import Engine, Limits
-from registry.batch.sources import Signatures
+from registry.batch.sources import Ids, Signatures
 from registry.batch.stages import Workspace
 from registry.core.sketch import SketchParams, sketch
 from registry.documents import hash_texts, text_buffers
@@ -44,12 +44,13 @@ def source(texts: Sequence[str], number: int = 1) -> Source:
         for begin in range(0, len(texts), 11):
             yield begin, made.signatures[begin : begin + 11]
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for begin in range(0, len(texts), 5):
-            yield pa.record_batch([column.slice(begin, 5)], names=["text"])
+    def some(wanted: Ids) -> Iterator[pa.Array]:
+        assert (np.diff(wanted) > 0).all()
+        for begin in range(0, len(wanted), 5):
+            yield column.take(pa.array(wanted[begin : begin + 5]))
 
     identity = (str(number), hash_texts(pa.array(["\n".join(texts)])).hex())
-    return Source(number, len(texts), identity, rows, signatures, batches)
+    return Source(number, len(texts), identity, rows, signatures, some)
 
 
 def edited(rng: random.Random, text: str, share: float) -> str:

@@ -1,6 +1,6 @@
-"""The shingles of documents as a set of 64-bit hashes each, and how many two sets share.
+"""The shingles of documents as sets of 64-bit hashes, and how many of them two sets share.
 
-The same tokens and the same hashes as in `registry.core.kernel.batch`, before they are permuted.
+Plain loops over arrays: this runs on the few documents whose sketches are alike already.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from typing import Final
 import numpy as np
 from numba import njit, types
 
-from registry.core.kernel.batch import _LEAD, _LONGEST, _PIECE, _SLACK, _TEXT, SHINGLE, _tokens
-from registry.core.kernel.xxh3 import xxh3_64
+SHINGLE: Final = 5
+_RUN: Final = 1
+_U: Final = np.uint64
+_BEGIN: Final = _U(0x9E3779B97F4A7C15)
+_ONE: Final = _U(0xFF51AFD7ED558CCD)
+_TWO: Final = _U(0xC4CEB9FE1A85EC53)
 
-_options: Final = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
-_u8, _u16, _u32, _i64, _u64 = types.uint8, types.uint16, types.uint32, types.int64, types.uint64
+_u8, _u32, _i64, _u64 = types.uint8, types.uint32, types.int64, types.uint64
 
 
 def _given(kind):
@@ -25,96 +28,111 @@ def _made(kind):
     return types.Array(kind, 1, "C")
 
 
+@njit(nogil=True)
+def _mixed(state, value):
+    """Take a value into a hash: MurmurHash3's finisher, which is a bijection for each value."""
+    state = (state ^ value) * _ONE
+    state ^= state >> _U(33)
+    state *= _TWO
+    return state ^ (state >> _U(29))
+
+
 @njit(
     types.Tuple((_made(_u64), _i64))(
-        _given(_u8), _given(_i64), _given(_u16), _given(_u32), _made(_i64)
+        _given(_u8), _given(_i64), _given(_u8), _given(_u32), _made(_i64)
     ),
+    nogil=True,
     cache=True,
-    **_options,
 )
-def shingles(data, offsets, pages, entries, counts):
+def shingles(data, offsets, kinds, lower, counts):
     """Hash the shingles of documents, each different one of a document once, ascending.
 
     Args:
         data: Their bytes.
         offsets: Where they begin, and where the last one ends.
-        pages: As in `registry.core.kernel.batch.sketch`.
-        entries: Likewise.
+        kinds: What each code point is, as `registry.core.words` has it.
+        lower: What each code point is in lower case.
         counts: Written: how many different shingles each document has.
 
     Returns:
         An array that begins with the shingles of all documents, and how many they are.
     """
-    text = np.empty(_TEXT, dtype=np.uint8)
-    edges = np.empty(_PIECE + _SLACK, dtype=np.uint32)
-    found = np.empty((offsets[len(offsets) - 1] - offsets[0]) // 4 + _PIECE, dtype=np.uint64)
+    found = np.empty((offsets[len(offsets) - 1] - offsets[0]) // 4 + 1024, dtype=np.uint64)
     kept = 0
+    recent = np.zeros(SHINGLE, dtype=np.uint64)
     for document in range(len(offsets) - 1):
         position, end = offsets[document], offsets[document + 1]
-        o, w, running, total = _LEAD, 0, 0, 0
-        edges[0] = _LEAD - 1
-        first_of_document = kept
-        while True:
-            before = w
-            position, o, w, running = _tokens(
-                data, position, end, pages, entries, text, o, edges, w, running
-            )
-            done = position == end
-            if done and running:
-                text[o] = 0x20
-                edges[w + 1] = o
-                o += 1
-                w += 1
-                running = 0
-            total += w - before
-            many = w - SHINGLE + 1
-            span = SHINGLE
-            if done and 0 < total < SHINGLE:
-                many, span = 1, total
-            if many <= 0 and not done:
-                # Five tokens that fill the buffer: it grows, and is left so.
-                if len(text) > _LONGEST // 2:
-                    raise OverflowError
-                larger = np.empty(2 * len(text), dtype=np.uint8)
-                larger[:o] = text[:o]
-                text = larger
+        begin, tokens, running, token = kept, 0, False, _BEGIN
+        while position <= end:
+            # Behind the last character a token ends as before a separator.
+            point, length = 0, 1
+            if position < end:
+                lead = np.int64(data[position])
+                point = lead
+                if lead >= 0xF0:
+                    point, length = lead & 0x07, 4
+                elif lead >= 0xE0:
+                    point, length = lead & 0x0F, 3
+                elif lead >= 0xC0:
+                    point, length = lead & 0x1F, 2
+                for later in range(position + 1, min(position + length, end)):
+                    point = (point << 6) | (np.int64(data[later]) & 0x3F)
+            position += length
+            point = min(point, len(kinds) - 1)
+            kind = kinds[point]
+            if kind == _RUN:
+                token = _mixed(token, _U(lower[point]) + _U(1))
+                running = True
                 continue
-            many = max(many, 0)
-            if kept + many > len(found):
-                wider = np.empty(2 * len(found) + many, dtype=np.uint64)
-                wider[:kept] = found[:kept]
+            for alone in range(2):
+                if alone == 0:
+                    if not running:
+                        continue
+                    value = token
+                    token, running = _BEGIN, False
+                else:
+                    if kind == 0:
+                        continue
+                    value = _mixed(_BEGIN, _U(lower[point]) + _U(1))
+                recent[tokens % SHINGLE] = value
+                tokens += 1
+                if tokens >= SHINGLE:
+                    if kept == len(found):
+                        wider = np.empty(2 * len(found), dtype=np.uint64)
+                        wider[:kept] = found
+                        found = wider
+                    hashed = _BEGIN
+                    for back in range(SHINGLE):
+                        hashed = _mixed(hashed, recent[(tokens + back) % SHINGLE])
+                    found[kept] = hashed
+                    kept += 1
+        if 0 < tokens < SHINGLE:
+            if kept == len(found):
+                wider = np.empty(2 * len(found), dtype=np.uint64)
+                wider[:kept] = found
                 found = wider
-            for index in range(many):
-                start = np.int64(edges[index]) + 1
-                size = np.int64(edges[index + span]) - start
-                found[kept + index] = xxh3_64(text, start, size)
-            kept += many
-            if done:
-                break
-            first = w - SHINGLE + 1
-            moved = np.int64(edges[first]) + 1 - _LEAD
-            for index in range(o - _LEAD - moved):
-                text[_LEAD + index] = text[_LEAD + moved + index]
-            for index in range(SHINGLE):
-                edges[index] = np.uint32(np.int64(edges[first + index]) - moved)
-            o -= moved
-            w = SHINGLE - 1
-        mine = found[first_of_document:kept]
+            # A shorter document is one shingle, which no longer one equals.
+            hashed = _mixed(_BEGIN, _U(tokens))
+            for index in range(tokens):
+                hashed = _mixed(hashed, recent[index])
+            found[kept] = hashed
+            kept += 1
+        mine = found[begin:kept]
         mine.sort()
         different = min(len(mine), 1)
         for index in range(1, len(mine)):
             if mine[index] != mine[index - 1]:
                 mine[different] = mine[index]
                 different += 1
-        kept = first_of_document + different
+        kept = begin + different
         counts[document] = different
     return found, kept
 
 
 @njit(
     types.void(_given(_u64), _given(_i64), _given(_i64), _given(_i64), _given(_i64), _made(_i64)),
+    nogil=True,
     cache=True,
-    **_options,
 )
 def common(values, begins, ends, other_begins, other_ends, found):
     """Write for each pair of ranges of different ascending numbers how many are in both."""
