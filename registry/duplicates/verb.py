@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,11 +62,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A version that was found, and what stands for it."""
+    """A version that was found, and what was stored of it."""
 
     ref: DatasetRef
-    source: Source
-    params: SketchParams
+    version: DatasetVersion
+    place: Location
+    table: SketchTable
 
 
 def find(
@@ -97,26 +97,25 @@ def find(
         UnavailableError: The disk is full, or the memory does not suffice.
     """
     with database.read() as session:
-        mine = _side(session, database, store, wanted.ref, caller)
-        theirs = None
-        if wanted.other is not None:
-            theirs = _side(session, database, store, wanted.other, caller)
+        mine = _side(session, wanted.ref, caller)
+        theirs = None if wanted.other is None else _side(session, wanted.other, caller)
     if theirs is not None:
         _check_pair(mine, theirs)
     sides = [mine] if theirs is None else [mine, theirs]
-    refs = {side.source.number: side.ref for side in sides}
-    asked = Asked(
-        mine=[mine.source],
-        theirs=[side.source for side in sides[1:]],
-        params=mine.params,
-        threshold=wanted.threshold,
-        exact=wanted.exact,
-        pair_limit=wanted.pair_limit,
-        limits=wanted.limits,
-    )
-    with Workspace(wanted.temp or store.root / FOLDER) as space:
+    refs = {side.version.id: side.ref for side in sides}
+    with Workspace(wanted.temp or store.root / FOLDER) as space, space.scratch() as scratch:
+        one, *two = (_source(database, store, side, scratch) for side in sides)
+        asked = Asked(
+            mine=[one],
+            theirs=two,
+            params=SketchParams(permutations=mine.table.permutations),
+            threshold=wanted.threshold,
+            exact=wanted.exact,
+            pair_limit=wanted.pair_limit,
+            limits=wanted.limits,
+        )
         found = compare(asked, space, on_progress)
-        with space.scratch() as scratch, Engine(space.root, scratch, wanted.limits) as engine:
+        with Engine(space.root, scratch, wanted.limits) as engine:
             found.see(engine)
             rows, capped = _list(found, engine, refs, wanted, on_progress)
             return Report(
@@ -147,9 +146,7 @@ def _list(
     )
 
 
-def _side(
-    session: Session, database: Database, store: Store, ref: DatasetRef, caller: Caller
-) -> _Side:
+def _side(session: Session, ref: DatasetRef, caller: Caller) -> _Side:
     version = catalogue.version(session, ref, caller)
     place = catalogue.locations(session, version)[0]
     name = catalogue.ref_of(version)
@@ -162,42 +159,34 @@ def _side(
             hint="run `firsthand index rebuild`, which makes them from the texts",
         )
     require_scheme(table.scheme)
-    source = sketched.source(
-        version, place, table, store, texts=_texts(database, store, version, place)
-    )
-    return _Side(name, source, SketchParams(permutations=table.permutations))
-
-
-def _texts(
-    database: Database, store: Store, version: DatasetVersion, place: Location
-) -> Callable[[Ids], Iterator[pa.Array]]:
-    def read(rows: Ids) -> Iterator[pa.Array]:
-        table = documents.load(
-            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
-        )
-        wanted = texts.Wanted(
-            catalogue.ref_of(version),
-            version,
-            place.order_root,
-            documents.hashes_of(table.column("content_hash")),
-            rows,
-        )
-        with tempfile.TemporaryDirectory(dir=store.root) as scratch:
-            source = texts.TextSource(database, store, Path(scratch), avoid=set(), ahead=False)
-            yield from source.texts(wanted)
-
-    return read
+    return _Side(name, version, place, table)
 
 
 def _check_pair(mine: _Side, theirs: _Side) -> None:
-    if mine.source.number == theirs.source.number:
+    if mine.version.id == theirs.version.id:
         raise InvalidInputError(
             f"`{mine.ref.short}` would be compared with itself",
             hint="leave out `--with` to find what repeats within a version",
         )
-    if mine.params != theirs.params:
+    one, two = mine.table.permutations, theirs.table.permutations
+    if one != two:
         raise ConflictError(
-            f"the sketches of `{mine.ref.short}` have {mine.params.permutations} permutations, "
-            f"those of `{theirs.ref.short}` {theirs.params.permutations}: they do not compare",
+            f"the sketches of `{mine.ref.short}` have {one} permutations, "
+            f"those of `{theirs.ref.short}` {two}: they do not compare",
             hint="make both anew with `firsthand index rebuild`",
         )
+
+
+def _source(database: Database, store: Store, side: _Side, scratch: Path) -> Source:
+    version, place = side.version, side.place
+
+    def read(rows: Ids) -> Iterator[pa.Array]:
+        table = documents.load(
+            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+        )
+        hashes = documents.hashes_of(table.column("content_hash"))
+        wanted = texts.Wanted(side.ref, version, place.order_root, hashes, rows)
+        source = texts.TextSource(database, store, scratch, avoid=set(), ahead=False)
+        yield from source.texts(wanted)
+
+    return sketched.source(version, place, side.table, store, texts=read)
