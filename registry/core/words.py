@@ -190,12 +190,12 @@ class _Finder:
                 # A character may reach into the next chunk.
                 points |= block[begin + later :].take(leads) & 0x3F
             # Only what is not UTF-8 can name a code point past the end of the table.
-            kinds = _table().take(points, mode="clip")
-            in_runs = kinds == _RUN
+            found = kinds().take(points, mode="clip")
+            in_runs = found == _RUN
             if in_runs.any():
                 run[leads] = in_runs
                 tail = length - 1
-            alone = kinds == _OWN
+            alone = found == _OWN
             if alone.any():
                 own[leads] = alone
         if own.any():
@@ -234,8 +234,8 @@ def _next(bits: _Bits, lowest: bool) -> _Bits:
 
 
 @cache
-def _table() -> _Bytes:
-    """Return the kind of every code point; building it takes a millisecond."""
+def kinds() -> _Bytes:
+    """Return the kind of every code point, 0 to 2; building it takes a millisecond."""
     table = np.zeros(0x110000, dtype=np.uint8)
     for first, last, kind in zip(*_ranges(), strict=True):
         table[first : last + 1] = kind

@@ -109,11 +109,11 @@ def test_vectors_of_neighboring_documents() -> None:
 def test_page_names_scheme_version_and_table() -> None:
     assert f"`{words.SCHEME}`" in PAGE
     assert f"**Unicode {words.UNICODE_VERSION}**" in PAGE
-    assert f"`{hashlib.sha256(words._table().tobytes()).hexdigest()}`" in PAGE
+    assert f"`{hashlib.sha256(words.kinds().tobytes()).hexdigest()}`" in PAGE
 
 
 def test_table_is_what_unicode_says() -> None:
-    ours, theirs = words._table(), kinds_of_regex()
+    ours, theirs = words.kinds(), kinds_of_regex()
     if assigned_in_regex() == ASSIGNED:
         assert np.flatnonzero(ours != theirs).tolist() == []
         written = Path(word_table.__file__).read_text("utf-8")
@@ -124,18 +124,18 @@ def test_table_is_what_unicode_says() -> None:
 
 
 def test_both_readings_of_the_table_agree() -> None:
-    assert words._table().tolist() == [words._kind(point) for point in range(0x110000)]
+    assert words.kinds().tolist() == [words._kind(point) for point in range(0x110000)]
 
 
 def test_han_lead_bytes_open_nothing_but_han() -> None:
     first, many = words._HAN_LEADS
     begin, end = (first & 0xF) << 12, ((first + many) & 0xF) << 12
-    assert (words._table()[begin:end] == 2).all()
+    assert (words.kinds()[begin:end] == 2).all()
 
 
 def test_every_code_point_by_itself_and_between_letters() -> None:
     points = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
-    table = np.delete(words._table(), slice(0xD800, 0xE000))
+    table = np.delete(words.kinds(), slice(0xD800, 0xE000))
     assert (words.count(*batch(points)) == (table > 0)).all()
     between = words.count(*batch([f"a{point}b" for point in points]))
     assert (between == np.array([2, 1, 3])[table]).all()

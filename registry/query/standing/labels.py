@@ -65,7 +65,7 @@ class LabelColumn:
         self._key = key
         self._source = column
         self._known: dict[Names, int] = {}
-        self._column = Column(said.version.documents)
+        self._column = Column(said.documents)
 
     def add(self, part: Part) -> None:
         """Append the labels of the next rows."""

@@ -1,0 +1,74 @@
+"""Where texts are: the rows of every location that have them, as far as the caller may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from registry import documents
+from registry.core.contents import Hashes, Rows
+from registry.query.rows import RowReader
+from registry.query.whereis.seen import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """Rows that have some texts.
+
+    Attributes:
+        hashes: The content hashes of the texts, ascending, each once.
+        text: Of each row, the position of its text among those.
+        location: Its location.
+        row: Its place in the reading order there, from 0.
+    """
+
+    hashes: Hashes
+    text: Rows
+    location: Rows
+    row: Rows
+
+    def at(self, location: int) -> tuple[Rows, Rows]:
+        """Return texts and rows of those at one location, by row."""
+        mine = np.flatnonzero(self.location == location)
+        mine = mine[np.argsort(self.row[mine])]
+        return self.text[mine], self.row[mine]
+
+
+def scanned(
+    session: Session,
+    seen: Seen,
+    reader: RowReader,
+    hashes: Hashes,
+    locations: Collection[int],
+) -> Occurrences:
+    """Find the rows of locations that the index does not have, by going through all of them.
+
+    What a dataset calls AI must not be called human because a file of the index is missing.
+
+    Args:
+        session: A reading session.
+        seen: What the caller may see.
+        reader: Of document tables.
+        hashes: The content hashes, ascending, each once.
+        locations: The locations.
+
+    Raises:
+        ConflictError: A document table is missing or was changed.
+    """
+    texts, places, found = [], [], []
+    for location in sorted(locations):
+        place = seen.place(session, location)
+        rows = reader.find(place, hashes)
+        if len(rows):
+            column = reader.take(place, rows, ("content_hash",)).column(0)
+            texts.append(np.searchsorted(hashes, documents.hashes_of(column)))
+            places.append(np.full(len(rows), location, np.int64))
+            found.append(rows)
+    return Occurrences(hashes, *(_joined(it) for it in (texts, places, found)))
+
+
+def _joined(pieces: list[Rows]) -> Rows:
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
