@@ -111,6 +111,9 @@ class _Line:
     def update(self, now: Progress) -> None:
         if not self._clock.is_due():
             return
+        if now.phase == "indexing":
+            self._write(f"{self._prefix}indexing {plural(now.documents, 'document')}")
+            return
         rate = now.bytes / self._clock.seconds
         left = self._clock.left(now)
         self._write(
@@ -157,6 +160,7 @@ class _Events:
             {
                 "event": "progress",
                 "dataset": self._name,
+                "phase": str(now.phase),
                 "documents": now.documents,
                 "bytes": now.bytes,
                 "files": now.files,

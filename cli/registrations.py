@@ -17,6 +17,7 @@ MAX_TOLD: Final = 200
 def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
     """Return a registration as the document that `register --json` prints."""
     from registry.query.catalogue import ref_of
+    from registry.query.show import index_record
 
     version = done.version
     return {
@@ -37,12 +38,15 @@ def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
         "skipped": list(done.skipped),
         "bad_input": {"count": done.bad_count, "listed": list(done.bad_input)},
         "same_content": [str(other) for other in done.same_content],
+        "index": index_record(done.index),
+        "uncompacted": done.uncompacted,
     }
 
 
 def show(done: Registration, *, dry_run: bool) -> None:
     """Print a registration."""
     from registry.query.catalogue import ref_of
+    from registry.query.show import index_record
 
     version = done.version
     ref = ref_of(version)
@@ -59,6 +63,7 @@ def show(done: Registration, *, dry_run: bool) -> None:
         ("Read from", plural(done.files, "file") + _reused(done)),
         *_left_out(done),
         ("Content root", version.content_root),
+        ("Index", index_in_words(index_record(done.index))),
     ]
     if done.same_content:
         names = ", ".join(other.short for other in done.same_content)
@@ -69,6 +74,26 @@ def show(done: Registration, *, dry_run: bool) -> None:
         lines.append(("Next", f"firsthand show {ref.short}"))
     for line in block(lines):
         say(line)
+    tell_uncompacted(done)
+
+
+def index_in_words(record: dict[str, Any] | None) -> str:
+    """Return how documents of a version are found: what `index_record` says, in words."""
+    if record is None:
+        return "found by content only; `firsthand index rebuild` makes MinHash signatures"
+    words = f"{plural(record['sketched'], 'document')} sketched"
+    if record["without_tokens"]:
+        words += f" · {count(record['without_tokens'])} without tokens"
+    if record["passages"] is None:
+        return words + " · no passages"
+    return words + f" · passages of {count(record['passages'])} tokens or more"
+
+
+def tell_uncompacted(done: Registration) -> None:
+    """Say why the index could not be compacted, if so; what is recorded is in it all the same."""
+    if done.uncompacted:
+        tell(f"the index was not compacted: {clean(done.uncompacted)}")
+        tell("hint: nothing is missing from it; `firsthand index compact` tries again")
 
 
 def show_one_of_many(settled: Settled, *, dry_run: bool) -> None:
@@ -89,6 +114,7 @@ def show_one_of_many(settled: Settled, *, dry_run: bool) -> None:
         f"{ref_of(done.version)}   {what} · "
         f"{plural(done.version.documents, 'document')} · {size(done.version.bytes)}{left}"
     )
+    tell_uncompacted(done)
 
 
 def many_document(all_settled: Sequence[Settled], *, dry_run: bool) -> dict[str, Any]:

@@ -31,6 +31,7 @@ VAULT: Final = "vault"
 SKETCHES: Final = "sketches"
 SEGMENTS: Final = "segments"
 NOTES: Final = "notes"
+RUNS: Final = "runs"
 UNFINISHED: Final = "unfinished"
 _KEY: Final = "key"
 

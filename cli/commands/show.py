@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cli.output import block, clean, count, emit, json_option, not_valid, plural, say, share, size
+from cli.registrations import index_in_words
 
 
 @click.command()
@@ -50,6 +51,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
             f"· {count(record['empty'])} empty",
         )
     )
+    rows.append(("Index", index_in_words(record["index"])))
     rows += _places(record)
     rows += _lineage(record)
     rows += [

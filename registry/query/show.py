@@ -18,6 +18,7 @@ from registry.core.certificate import HumanFraction
 from registry.core.claim import Property
 from registry.core.dataset import Assessment, DatasetRef, Origin
 from registry.core.evidence import DateInterval, iso_time, to_micros
+from registry.core.sketch import guaranteed_tokens
 from registry.db.models import (
     Acquisition,
     Claim,
@@ -25,6 +26,7 @@ from registry.db.models import (
     LineageEdge,
     Location,
     MixtureInput,
+    SketchTable,
     Snapshot,
 )
 from registry.query import catalogue
@@ -153,7 +155,20 @@ def version_record(
             _snapshot(item, part)
             for item, part in catalogue.snapshots_with(session, version, caller)
         ],
+        "index": index_record(catalogue.sketches(session, version)),
         "log_size": ledger.size(session),
+    }
+
+
+def index_record(sketches: SketchTable | None) -> dict[str, Any] | None:
+    """Return how the documents of a version are found, or None if by their content alone."""
+    if sketches is None:
+        return None
+    return {
+        "scheme": sketches.scheme,
+        "sketched": sketches.sketched,
+        "without_tokens": sketches.documents - sketches.sketched,
+        "passages": None if sketches.window is None else guaranteed_tokens(sketches.window),
     }
 
 

@@ -16,6 +16,7 @@ from registry.core.evidence import DateInterval
 from registry.core.source import ReadOptions
 from registry.db.models import (
     DatasetVersion,
+    SketchTable,
 )
 from registry.errors import InvalidInputError
 
@@ -130,6 +131,8 @@ class Registration:
         files: How many files there are.
         reused_files: How many of them were not read, because they had not changed since.
         same_content: Other datasets' versions with exactly this content.
+        index: What is known of the sketches of the version, or None if it has none.
+        uncompacted: Why the index could not be compacted after it, or None.
     """
 
     version: DatasetVersion
@@ -141,3 +144,5 @@ class Registration:
     files: int
     reused_files: int
     same_content: tuple[DatasetRef, ...]
+    index: SketchTable | None
+    uncompacted: str | None = None
