@@ -8,13 +8,16 @@ that is still to be compared, and the next registration makes up for it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
 from registry.blobs import Store
 from registry.db.models import DatasetVersion, Location, Overlap, SketchTable
 from registry.db.session import Database
-from registry.query.overlaps import finding
+from registry.query.overlaps import finding, inside
+from registry.query.overlaps.records import overlap_records
+from registry.query.standing import standing
 from registry.register.reading import Clock
 
 
@@ -55,9 +58,28 @@ def compare(
     return len(waiting)
 
 
-def _record(
-    database: Database, location: int, found: list[finding.Found], clock: Clock
-) -> None:
+def record(database: Database, store: Store, version: DatasetVersion) -> dict[str, Any]:
+    """Return what is known of a version's documents, as `register --json` prints it.
+
+    Raises:
+        ConflictError: A document table is missing or was changed.
+    """
+    with database.read() as session:
+        here = session.get_one(DatasetVersion, version.id)
+        known = {
+            "overlaps": overlap_records(session, here),
+            "most_repeated": None,
+            "contested": {"documents": 0, "texts": 0},
+        }
+        # What no two documents share, no two labels can be about.
+        if here.exact_duplicates:
+            alone = standing(session, store, here, across=False)
+            known["most_repeated"] = inside.most_repeated(alone)
+            known["contested"] = inside.contested(alone)
+    return known
+
+
+def _record(database: Database, location: int, found: list[finding.Found], clock: Clock) -> None:
     """Write what was found, unless somebody else compared the same version meanwhile."""
     with database.write() as session:
         table = session.execute(
@@ -96,5 +118,3 @@ def _record(
                 )
             )
         table.compared_at = now
-
-

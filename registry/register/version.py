@@ -19,7 +19,7 @@ from registry.errors import InvalidInputError, RegistryError
 from registry.intake.pool import Pool
 from registry.intake.run import Draft, Phase, Progress
 from registry.places import Place
-from registry.register import indexing
+from registry.register import indexing, known
 from registry.register.declaration import Declaration, Registration
 from registry.register.indexing import Made
 from registry.register.reading import Asked, Clock, cannot_write, read
@@ -95,8 +95,14 @@ def version(
     if dry_run or not result.uses_table:
         # What an interrupted registration had read is still of use after it was tried out.
         intents.abandon(database, store, writer, resumable=dry_run and draft.continued)
-        return result.registration
-    return replace(result.registration, uncompacted=_compacted(database, store, clock))
+    done = result.registration
+    if dry_run:
+        return done
+    if result.uses_table:
+        uncompared = _compared(database, store, clock)
+        uncompacted = _compacted(database, store, clock)
+        done = replace(done, uncompared=uncompared, uncompacted=uncompacted)
+    return replace(done, known=known.record(database, store, done.version))
 
 
 def _indexed(
@@ -168,6 +174,15 @@ def _tried(
             raise _Undone(result)
     except _Undone as undone:
         return undone.result
+
+
+def _compared(database: Database, store: Store, clock: Clock) -> str | None:
+    """Compare documents with those of other versions; return why not, which undoes nothing."""
+    try:
+        known.compare(database, store, clock=clock)
+    except RegistryError as error:
+        return error.message
+    return None
 
 
 def _compacted(database: Database, store: Store, clock: Clock) -> str | None:

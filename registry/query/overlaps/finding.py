@@ -8,7 +8,7 @@ boilerplate, only some of them are compared, so that numbers of near documents a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,10 +20,11 @@ from registry import documents
 from registry.blobs import Store
 from registry.core.caller import OPERATOR
 from registry.core.contents import Hashes, Mask, Rows, equals, leading
-from registry.core.sketch import SCHEME, similarity
-from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKind
-from registry.index import Index
+from registry.core.sketch import SCHEME, SketchParams, band_keys, similarity
+from registry.db.models import DatasetVersion, Location, OverlapKind
 from registry.errors import ConflictError
+from registry.index.parts import EMPTY
+from registry.index.reading import Index
 from registry.query.overlaps.differences import Difference, Differences
 from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
 from registry.query.rows import RowReader
@@ -36,8 +37,10 @@ NEAR_RULE: Final = f"{SCHEME} similarity >= {NEAR}"
 BLOCK: Final = 1 << 16
 TEXTS: Final = 1 << 20
 """Of how many texts the claims are compared at a time."""
-CANDIDATES: Final = 1 << 21
-"""How many candidates are compared at a time."""
+ROWS: Final = 1 << 12
+"""How many documents are looked up at a time."""
+MOST: Final = 64
+"""With how many documents that share a band each one is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,50 +181,26 @@ def _near(
 ) -> dict[int, _Pairs]:
     """Compare with what shares a band: each text once, and not with what is equal to it."""
     found: dict[int, _Pairs] = defaultdict(_Pairs)
-    known = np.array(sorted(others), np.int64)
-    for rows, locations, theirs in _gathered(index.joined(SegmentKind.BANDS, place.id), known):
-        texts, first = mine.texts_of(rows)
-        for location in np.unique(locations[first]).tolist():
-            here = first & (locations == location)
+    params = SketchParams()
+    sketches = index.sketches(place.id)
+    for first, signatures in sketches.stream(ROWS):
+        text, mine_first = mine.texts_of(first + np.arange(len(signatures)))
+        asked = np.flatnonzero(mine_first & (signatures != EMPTY).any(axis=1))
+        keys = band_keys(signatures[asked], params)
+        hits = index.bands(keys, among=others.keys(), most=MOST)
+        for location in np.unique(hits.location).tolist():
+            here = hits.location == location
+            question, rows = hits.question[here], hits.row[here]
+            texts = text[asked[question]]
             version = others[location]
             if version in equal:
-                here &= ~np.isin(texts, equal[version])
-            if not here.any():
-                continue
-            pairs = np.unique(np.stack([texts[here], theirs[here]], axis=1), axis=0)
-            for begin in range(0, len(pairs), BLOCK):
-                some = pairs[begin : begin + BLOCK]
-                alike = similarity(
-                    index.signatures(place.id, mine.firsts[some[:, 0]]),
-                    index.signatures(location, some[:, 1]),
-                )
-                good = some[alike >= NEAR]
-                if len(good):
-                    found[version].add(good[:, 0], good[:, 1])
+                new = ~np.isin(texts, equal[version])
+                question, rows, texts = question[new], rows[new], texts[new]
+            theirs = index.signatures(location, rows)
+            alike = similarity(signatures[asked[question]], theirs) >= NEAR
+            if alike.any():
+                found[version].add(texts[alike], rows[alike])
     return found
-
-
-def _gathered(
-    blocks: Iterable[tuple[Rows, Rows, Rows]], known: Rows
-) -> Iterator[tuple[Rows, Rows, Rows]]:
-    """Put blocks of candidates together, of the known locations only."""
-    parts: list[tuple[Rows, Rows, Rows]] = []
-    size = 0
-    for rows, locations, theirs in blocks:
-        wanted = np.isin(locations, known)
-        if wanted.any():
-            parts.append((rows[wanted], locations[wanted], theirs[wanted]))
-            size += int(np.count_nonzero(wanted))
-        if size >= CANDIDATES:
-            yield _stacked(parts)
-            parts, size = [], 0
-    if parts:
-        yield _stacked(parts)
-
-
-def _stacked(parts: list[tuple[Rows, Rows, Rows]]) -> tuple[Rows, Rows, Rows]:
-    rows, locations, theirs = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return rows, locations, theirs
 
 
 def _differences(

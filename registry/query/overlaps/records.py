@@ -32,12 +32,8 @@ def overlap_records(
     """
     mine = sa.select(Overlap).where(
         sa.or_(
-            sa.and_(
-                Overlap.version_id == version.id, visible_version(caller, Overlap.other_id)
-            ),
-            sa.and_(
-                Overlap.other_id == version.id, visible_version(caller, Overlap.version_id)
-            ),
+            sa.and_(Overlap.version_id == version.id, visible_version(caller, Overlap.other_id)),
+            sa.and_(Overlap.other_id == version.id, visible_version(caller, Overlap.version_id)),
         )
     )
     found = sorted(
