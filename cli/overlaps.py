@@ -40,7 +40,7 @@ def inside_lines(repeated: dict[str, Any] | None, contested: dict[str, int]) -> 
         by = f", by {clean(names)}" if names else ""
         lines.append(
             f"{count(repeated['documents'])} documents are one identical text{by} "
-            f"(first: document {count(repeated['row'] + 1)})"
+            f"(first: document {count(repeated['row'] + 1)}, in {clean(repeated['file'])})"
         )
     if contested["texts"]:
         lines.append(
@@ -54,7 +54,8 @@ def _sentence(found: dict[str, Any], documents: int) -> str:
     some = found["documents"]
     whose = f"{clean(found['dataset'].removeprefix('local/'))}@{found['version']}"
     how = "also in" if found["kind"] == "exact" else "nearly the same as documents of"
-    return f"{count(some)} of {plural(documents, 'document')} {_is(some)} {how} {whose}"
+    texts = "" if found["texts"] == some else f" ({plural(found['texts'], 'different text')})"
+    return f"{count(some)} of {plural(documents, 'document')} {_is(some)} {how} {whose}{texts}"
 
 
 def _is(number: int) -> str:

@@ -303,6 +303,7 @@ class RepeatedOut(BaseModel):
     content_hash: Digest
     documents: Count
     row: Count
+    file: str
     generators: list[str]
 
 

@@ -128,7 +128,7 @@ def version_record(
         "origins": {str(name): sums for name, sums in sums_by_origin(stand).items()},
         "human_fraction": declared(stand).to_json(),
         "contested": int(np.count_nonzero(stand.view.contested)),
-        "most_repeated": inside.most_repeated(stand) if version.exact_duplicates else None,
+        "most_repeated": inside.most_repeated(store, stand) if version.exact_duplicates else None,
         "overlaps": overlap_records(session, version, caller),
         "generators": stand.generators.used(),
         "licenses": stand.licenses.used(),

@@ -74,7 +74,7 @@ def record(database: Database, store: Store, version: DatasetVersion) -> dict[st
         # What no two documents share, no two labels can be about.
         if here.exact_duplicates:
             alone = standing(session, store, here, across=False)
-            known["most_repeated"] = inside.most_repeated(alone)
+            known["most_repeated"] = inside.most_repeated(store, alone)
             known["contested"] = inside.contested(alone)
     return known
 

@@ -6,19 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from registry.blobs import Store
 from registry.core.claim import Mask
 from registry.core.contents import equals
+from registry.query.rows import RowReader
 from registry.query.standing import Standing
 
 
-def most_repeated(stand: Standing) -> dict[str, Any] | None:
+def most_repeated(store: Store, stand: Standing) -> dict[str, Any] | None:
     """Return the text that most documents of a version have, if any has it twice.
 
     Args:
+        store: The registry's storage.
         stand: The version.
 
     Returns:
-        Its hash, how many documents have it, the first of their rows, and who wrote that.
+        Its hash, how many documents have it, the first of their rows with its file, and who wrote
+        that.
+
+    Raises:
+        ConflictError: The document table is missing or was changed.
     """
     repeated = equals(stand.hashes)
     if not len(repeated.starts):
@@ -32,8 +39,14 @@ def most_repeated(stand: Standing) -> dict[str, Any] | None:
         "content_hash": stand.hashes[row : row + 1].tobytes().hex(),
         "documents": int(sizes[at]),
         "row": row,
+        "file": stand.location.files[_file(store, stand, row)]["name"],
         "generators": list(stand.generators.names[stand.generators.codes[row]]),
     }
+
+
+def _file(store: Store, stand: Standing, row: int) -> int:
+    at = np.array([row], np.int64)
+    return int(RowReader(store).take(stand.location, at, ("file",)).column(0)[0].as_py())
 
 
 def contested(stand: Standing) -> dict[str, int]:
