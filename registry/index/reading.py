@@ -22,6 +22,7 @@ from registry.blobs import Store
 from registry.core.contents import Hashes
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
 from registry.index.blocks import BlockFile, Keys, Rows, damaged
+from registry.index.joining import Joined, Side, joined
 from registry.index.parts import Signatures, SketchFile, digest_of
 from registry.index.segment import SegmentFile
 
@@ -236,7 +237,7 @@ class Index:
         Raises:
             ConflictError: What is needed of the index is damaged.
         """
-        return _joined(
+        return _all_of(
             self._found(held, *held.segment.find_contents(hashes), among)
             for held in self._answering(SegmentKind.CONTENT, among)
         )
@@ -262,7 +263,7 @@ class Index:
             # A document takes 24 bits, so that question and document fit into one number.
             once = np.unique(key // wide << 24 | (entries & np.uint64(0xFFFFFF)).astype(np.int64))
             parts.append(self._found(held, once >> 24, once & 0xFFFFFF, among))
-        return _joined(parts)
+        return _all_of(parts)
 
     def passages(self, keys: Keys, *, among: Collection[int] | None = None) -> Found:
         """Find the documents that have some passages.
@@ -279,7 +280,52 @@ class Index:
             question, entries = held.segment.find(keys)
             once = np.unique(question << 24 | (entries & np.uint64(0xFFFFFF)).astype(np.int64))
             parts.append(self._found(held, once >> 24, once & 0xFFFFFF, among))
-        return _joined(parts)
+        return _all_of(parts)
+
+    def joined(
+        self,
+        kind: SegmentKind,
+        mine: int,
+        *,
+        among: Collection[int] | None = None,
+        within: bool = False,
+        stars_above: int | None = None,
+    ) -> Iterator[Joined]:
+        """Join all documents of a location with those of the others that share a key with them.
+
+        A pair is given once for each key that both have. The location itself takes part only if
+        asked for; then each two of its documents make one pair, the earlier row first.
+
+        Args:
+            kind: Which keys.
+            mine: The location.
+            among: The other locations that take part; None for all.
+            within: Also join the location with itself.
+            stars_above: Of a key that makes more pairs than this with a piece of another segment,
+                give only those that have the first of my documents, or the first of a location:
+                each document still has a pair with each location that it has one with, but not
+                every pair is listed. None to list them all.
+
+        Yields:
+            Rows of the location; ids of other locations; rows there. Not more than some 2^20.
+
+        Raises:
+            ConflictError: What is needed of the index is damaged.
+        """
+        allowed = None if among is None else np.fromiter(among, np.int64)
+        sides, others = [], []
+        for held in self._kinds[kind]:
+            own = held.ids == mine
+            if own.any():
+                sides.append(Side(held.segment, held.ids, own))
+            chosen = (held.ids >= 0) & ~own
+            if allowed is not None:
+                chosen &= np.isin(held.ids, allowed)
+            if within:
+                chosen |= own
+            if chosen.any():
+                others.append(Side(held.segment, held.ids, chosen))
+        return joined(sides, others, stars_above=stars_above)
 
     def signatures(self, location_id: int, rows: Rows) -> Signatures:
         """Return the signatures of documents of a location, in the order asked for.
@@ -324,7 +370,7 @@ class Index:
         return Found(question[answers], location[answers], row[answers])
 
 
-def _joined(parts: Iterable[Found]) -> Found:
+def _all_of(parts: Iterable[Found]) -> Found:
     """Return what several segments found, by question."""
     none = np.empty(0, np.int64)
     found = [Found(none, none, none), *parts]

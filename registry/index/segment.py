@@ -161,6 +161,21 @@ class SegmentFile:
             ends = np.minimum(ends, begins + most)
         return self._gather(begins, ends)
 
+    def range_of(self, low: np.uint64, high: np.uint64) -> tuple[int, int]:
+        """Return between which entries all those are whose keys lie in a closed range.
+
+        Raises:
+            ConflictError: The fences are damaged.
+        """
+        if not self.entries:
+            return 0, 0
+        if self.kind is not SegmentKind.CONTENT:
+            high |= LOCAL
+        fences = self._checked_fences()
+        begin = max(int(np.searchsorted(fences, low)) - 1, 0) * self._step
+        end = int(np.searchsorted(fences, high, side="right")) * self._step
+        return begin, min(end, self.entries)
+
     def find_contents(self, hashes: Hashes) -> tuple[Rows, Rows]:
         """Return the documents that have some contents, and for each which of them it has.
 
