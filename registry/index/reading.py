@@ -405,7 +405,8 @@ def _hold(session: Session, store: Store, cache: Cache) -> list[_Held]:
         for name, digest in rows:
             if name in cache.leases:
                 continue
-            path = store.root / "segments" / name
+            uid, _, file = name.partition("/")
+            path = store.segments(uid) / file
             try:
                 cache.leases[name] = Lease(path, digest)
             except FileNotFoundError:

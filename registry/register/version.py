@@ -11,9 +11,7 @@ from registry import intents, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
 from registry.core.sketch import WINDOW
 from registry.core.source import ReadOptions
-from registry.db.models import (
-    IntentKind,
-)
+from registry.db.models import DatasetVersion, IntentKind
 from registry.db.session import Database
 from registry.errors import InvalidInputError, RegistryError
 from registry.intake.pool import Pool
@@ -86,7 +84,7 @@ def version(
             )
         made = _indexed(database, store, writer, asked, draft, clock, on_progress)
         if dry_run:
-            result = _tried(database, writer, asked, draft, made, clock)
+            result = _tried(database, store, writer, asked, draft, made, clock)
         else:
             result = _recorded(database, store, writer, asked, draft, made, clock)
     except BaseException as error:
@@ -102,7 +100,9 @@ def version(
         uncompared = _compared(database, store, clock)
         uncompacted = _compacted(database, store, clock)
         done = replace(done, uncompared=uncompared, uncompacted=uncompacted)
-    return replace(done, known=known.record(database, store, done.version))
+    with database.read() as session:
+        here = session.get_one(DatasetVersion, done.version.id)
+        return replace(done, known=known.record(session, store, here))
 
 
 def _indexed(
@@ -160,6 +160,7 @@ class _Undone(Exception):  # noqa: N818 - it ends a transaction, and nobody else
 
 def _tried(
     database: Database,
+    store: Store,
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
@@ -170,8 +171,10 @@ def _tried(
     try:
         with database.write() as session:
             result = record(session, writer, asked, draft, made, clock())
+            done = result.registration
+            would = known.tried(session, store.trying(writer.uid), done.version, clock())
             session.expunge_all()
-            raise _Undone(result)
+            raise _Undone(replace(result, registration=replace(done, known=would)))
     except _Undone as undone:
         return undone.result
 
