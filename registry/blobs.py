@@ -16,6 +16,7 @@ Files are written under `staging`, synced, and renamed; nothing outside it is ev
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -152,6 +153,31 @@ class Store:
         for part in ("staging", DOCUMENTS, VAULT, SKETCHES, SEGMENTS):
             shutil.rmtree(self.root / part / _checked(uid), ignore_errors=True)
 
+    def index_files(self) -> dict[str, set[str]]:
+        """Return what is among the index's files, by uid: names of segments, `sketches/` itself.
+
+        Names begin with the part they are in, as in `segments/<uid>/<name>`.
+        """
+        found: dict[str, set[str]] = {}
+        for folder in _folders(self.root / SEGMENTS):
+            names = {f"{SEGMENTS}/{folder.name}/{path.name}" for path in folder.iterdir()}
+            found.setdefault(folder.name, set()).update(names or {f"{SEGMENTS}/{folder.name}"})
+        for folder in _folders(self.root / SKETCHES):
+            found.setdefault(folder.name, set()).add(f"{SKETCHES}/{folder.name}")
+        return found
+
+    def drop_index_file(self, name: str) -> bool:
+        """Remove something that `index_files` names; return whether nobody was reading it."""
+        path = self.root / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+            return True
+        if not _remove_unread(path):
+            return False
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+        return True
+
     def end_staging(self, uid: str) -> None:
         """Remove a writer's own folder."""
         shutil.rmtree(self.root / "staging" / _checked(uid), ignore_errors=True)
@@ -193,6 +219,29 @@ class Store:
         """Remove files from among the selections."""
         for name in names:
             (self.root / "selections" / name).unlink(missing_ok=True)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+
+
+def _remove_unread(path: Path) -> bool:
+    """Remove a file unless somebody holds a lease on it, which is a shared lock.
+
+    Whoever takes a lease looks after that whether the file still has a name.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return not path.exists()
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _checked(uid: str) -> str:

@@ -144,10 +144,9 @@ def _products(first: Rows, sizes: Rows, begins: Rows, widths: Rows) -> Iterator[
     for at in range(0, int(ends[-1]), PAIRS):
         number = np.arange(at, min(at + PAIRS, int(ends[-1])))
         group = np.searchsorted(ends, number, side="right")
-        within = number - ends[group] + counts[group]
-        left: Rows = first[group] + within // widths[group]
-        right: Rows = begins[group] + within % widths[group]
-        yield left, right
+        within: Rows = number - ends[group] + counts[group]
+        left, right = np.divmod(within, widths[group])
+        yield first[group] + left, begins[group] + right
 
 
 def _stars(

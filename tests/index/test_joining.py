@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from registry.blobs import Store
 from registry.db.models import SegmentKind
-from registry.db.session import Database
 from registry.index import joining
 from registry.index.reading import Index
 from tests.index.making import Catalogue, random_documents
-from tests.world import migrate
 
 Pairs = set[tuple[int, int, int]]
-
-
-@pytest.fixture
-def catalogue(prepared_url: Callable[..., str], tmp_path: Path) -> Iterator[Catalogue]:
-    database = Database(prepared_url(migrate))
-    yield Catalogue(database, Store(tmp_path / "storage"))
-    database.dispose()
 
 
 @pytest.fixture(params=[None, 16], ids=["one piece", "many pieces"])

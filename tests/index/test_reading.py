@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import numpy as np
-import pytest
 
-from registry.blobs import Store
-from registry.db.session import Database
 from registry.index.reading import Cache, Index
 from tests.index.making import Catalogue, Documents, answer, hashes_of, keys_of, random_documents
-from tests.world import migrate
-
-
-@pytest.fixture
-def catalogue(prepared_url: Callable[..., str], tmp_path: Path) -> Iterator[Catalogue]:
-    database = Database(prepared_url(migrate))
-    yield Catalogue(database, Store(tmp_path / "storage"))
-    database.dispose()
 
 
 def test_answers_are_those_of_looking_at_every_document(catalogue: Catalogue) -> None:
