@@ -151,16 +151,6 @@ class Sketched:
         """Return the files in order."""
         return self._files
 
-    def stream(self, size: int) -> Iterator[tuple[int, Signatures]]:
-        """Give all signatures with the first row of each piece, read from the disk.
-
-        Raises:
-            ConflictError: A block of them is damaged.
-        """
-        for file, start in zip(self._files, self._starts.tolist(), strict=False):
-            for first, signatures in file.stream(size):
-                yield start + first, signatures
-
     def signatures(self, rows: Rows) -> Signatures:
         """Return the signatures of some documents, in the order asked for."""
         if len(rows) and (rows.min() < 0 or rows.max() >= self._starts[-1]):
@@ -242,16 +232,12 @@ class Index:
             for held in self._answering(SegmentKind.CONTENT, among)
         )
 
-    def bands(
-        self, keys: Keys, *, among: Collection[int] | None = None, most: int | None = None
-    ) -> Found:
+    def bands(self, keys: Keys, *, among: Collection[int] | None = None) -> Found:
         """Find the documents that have one of the band keys of a question, each once.
 
         Args:
             keys: A row of keys for each question.
             among: The locations that may answer; None for all.
-            most: How many documents a segment may give for one key; by default all. Very many
-                share those of boilerplate.
 
         Raises:
             ConflictError: What is needed of the index is damaged.
@@ -259,7 +245,7 @@ class Index:
         wide = keys.shape[1] if keys.ndim > 1 else 1
         parts = []
         for held in self._answering(SegmentKind.BANDS, among):
-            key, entries = held.segment.find(keys.reshape(-1), most=most)
+            key, entries = held.segment.find(keys.reshape(-1))
             # A document takes 24 bits, so that question and document fit into one number.
             once = np.unique(key // wide << 24 | (entries & np.uint64(0xFFFFFF)).astype(np.int64))
             parts.append(self._found(held, once >> 24, once & 0xFFFFFF, among))
@@ -334,7 +320,7 @@ class Index:
             ConflictError: They are missing or damaged.
             KeyError: The location has no sketches.
         """
-        return self.sketches(location_id).signatures(np.asarray(rows, np.int64))
+        return self._sketches(location_id).signatures(np.asarray(rows, np.int64))
 
     def _answering(self, kind: SegmentKind, among: Collection[int] | None) -> list[_Held]:
         """Return the segments that hold documents of locations that may answer."""
@@ -343,13 +329,7 @@ class Index:
         wanted = np.fromiter(among, np.int64)
         return [held for held in self._kinds[kind] if np.isin(held.ids, wanted).any()]
 
-    def sketches(self, location_id: int) -> Sketched:
-        """Return the sketches of a location.
-
-        Raises:
-            ConflictError: They are missing or damaged.
-            KeyError: It has none.
-        """
+    def _sketches(self, location_id: int) -> Sketched:
         row = self._sketched[location_id]
         key = (row.location.uid, row.digest)
         found = self._cache.sketches.get(key)

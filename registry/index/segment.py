@@ -142,12 +142,11 @@ class SegmentFile:
         """
         return self.file.read(self._fences_at, self._fences, "<u8")
 
-    def find(self, keys: Keys, *, most: int | None = None) -> tuple[Rows, Array]:
+    def find(self, keys: Keys) -> tuple[Rows, Array]:
         """Return the entries of some keys, and for each which of the keys it is of.
 
         Args:
             keys: What to look for, low 24 bits zero unless the segment is of contents.
-            most: How many entries of a key are given, the first ones; by default all.
 
         Raises:
             ConflictError: A block that is needed is damaged.
@@ -157,8 +156,6 @@ class SegmentFile:
         span = np.uint64(0) if self.kind is SegmentKind.CONTENT else LOCAL
         begins = self._place(keys, right=False)
         ends = self._place(keys | span, right=True)
-        if most is not None:
-            ends = np.minimum(ends, begins + most)
         return self._gather(begins, ends)
 
     def range_of(self, low: np.uint64, high: np.uint64) -> tuple[int, int]:

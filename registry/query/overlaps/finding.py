@@ -8,7 +8,7 @@ boilerplate, only some of them are compared, so that numbers of near documents a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,10 +20,9 @@ from registry import documents
 from registry.blobs import Store
 from registry.core.caller import OPERATOR
 from registry.core.contents import Hashes, Mask, Rows, equals, leading
-from registry.core.sketch import SCHEME, SketchParams, band_keys, similarity
-from registry.db.models import DatasetVersion, Location, OverlapKind
+from registry.core.sketch import SCHEME, similarity
+from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKind
 from registry.errors import ConflictError
-from registry.index.parts import EMPTY
 from registry.index.reading import Index
 from registry.query.overlaps.differences import Difference, Differences
 from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
@@ -37,10 +36,10 @@ NEAR_RULE: Final = f"{SCHEME} similarity >= {NEAR}"
 BLOCK: Final = 1 << 16
 TEXTS: Final = 1 << 20
 """Of how many texts the claims are compared at a time."""
-ROWS: Final = 1 << 12
-"""How many documents are looked up at a time."""
-MOST: Final = 64
-"""With how many documents that share a band each one is compared."""
+CANDIDATES: Final = 1 << 21
+"""How many candidates are compared at a time."""
+STARS_ABOVE: Final = 4096
+"""From how many pairs of one band key on not all of them are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _first_locations(session: Session, version_id: int) -> dict[int, int]:
         .where(Location.version_id != version_id)
         .group_by(Location.version_id)
     )
-    return {location: version for location, version in rows}
+    return {int(location): int(version) for location, version in rows}
 
 
 def _exact(index: Index, mine: _Mine, others: dict[int, int]) -> dict[int, _Pairs]:
@@ -181,26 +180,48 @@ def _near(
 ) -> dict[int, _Pairs]:
     """Compare with what shares a band: each text once, and not with what is equal to it."""
     found: dict[int, _Pairs] = defaultdict(_Pairs)
-    params = SketchParams()
-    sketches = index.sketches(place.id)
-    for first, signatures in sketches.stream(ROWS):
-        text, mine_first = mine.texts_of(first + np.arange(len(signatures)))
-        asked = np.flatnonzero(mine_first & (signatures != EMPTY).any(axis=1))
-        keys = band_keys(signatures[asked], params)
-        hits = index.bands(keys, among=others.keys(), most=MOST)
-        for location in np.unique(hits.location).tolist():
-            here = hits.location == location
-            question, rows = hits.question[here], hits.row[here]
-            texts = text[asked[question]]
+    if place.id not in index.sketched():
+        return found
+    sketched = [location for location in others if location in index.sketched()]
+    blocks = index.joined(SegmentKind.BANDS, place.id, among=sketched, stars_above=STARS_ABOVE)
+    for rows, locations, theirs in _gathered(blocks):
+        texts, first = mine.texts_of(rows)
+        for location in np.unique(locations[first]).tolist():
+            here = first & (locations == location)
             version = others[location]
             if version in equal:
-                new = ~np.isin(texts, equal[version])
-                question, rows, texts = question[new], rows[new], texts[new]
-            theirs = index.signatures(location, rows)
-            alike = similarity(signatures[asked[question]], theirs) >= NEAR
-            if alike.any():
-                found[version].add(texts[alike], rows[alike])
+                here &= ~np.isin(texts, equal[version])
+            # A pair comes once for each band that both have.
+            pairs = np.unique(np.stack([texts[here], theirs[here]], axis=1), axis=0)
+            for begin in range(0, len(pairs), BLOCK):
+                some = pairs[begin : begin + BLOCK]
+                alike = similarity(
+                    index.signatures(place.id, mine.firsts[some[:, 0]]),
+                    index.signatures(location, some[:, 1]),
+                )
+                good = some[alike >= NEAR]
+                if len(good):
+                    found[version].add(good[:, 0], good[:, 1])
     return found
+
+
+def _gathered(blocks: Iterable[tuple[Rows, Rows, Rows]]) -> Iterator[tuple[Rows, Rows, Rows]]:
+    """Put blocks of candidates together."""
+    parts: list[tuple[Rows, Rows, Rows]] = []
+    size = 0
+    for block in blocks:
+        parts.append(block)
+        size += len(block[0])
+        if size >= CANDIDATES:
+            yield _stacked(parts)
+            parts, size = [], 0
+    if parts:
+        yield _stacked(parts)
+
+
+def _stacked(parts: list[tuple[Rows, Rows, Rows]]) -> tuple[Rows, Rows, Rows]:
+    rows, locations, theirs = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return rows, locations, theirs
 
 
 def _differences(
