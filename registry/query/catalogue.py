@@ -28,6 +28,8 @@ from registry.db.models import (
     Mixture,
     MixtureInput,
     Namespace,
+    Overlap,
+    Segment,
     SketchTable,
     Snapshot,
 )
