@@ -86,7 +86,7 @@ def _known(done: Registration) -> list[tuple[str, str]]:
     if done.known is None:
         return []
     inside = inside_lines(done.known["most_repeated"], done.known["contested"])
-    rows = overlap_lines(done.known["overlaps"], done.version.documents, label="Known already")
+    rows = overlap_lines(done.known["overlaps"], done.version.documents, label="Known")
     return rows + [("" if number else "Within", line) for number, line in enumerate(inside)]
 
 

@@ -55,7 +55,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
     rows.append(("Index", index_in_words(record["index"])))
     inside = inside_lines(record["most_repeated"], {"texts": 0})
     rows += [("", line) for line in inside]
-    rows += overlap_lines(record["overlaps"], record["documents"], label="Known also")
+    rows += overlap_lines(record["overlaps"], record["documents"], label="Known")
     if not record["overlaps"]["compared"]:
         rows.append(("", "not compared with other datasets yet: the next registration does it"))
     rows += _places(record)
