@@ -10,13 +10,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from registry.core import case_table, words
+from registry.core.kernel.job import (
+    BAND_KEYS,
+    DONE,
+    JOB,
+    LANES,
+    MORE_TEXT,
+    SPARE,
+    TEXT,
+    workspace,
+)
 from registry.errors import ConflictError, InvalidInputError
+
+if TYPE_CHECKING:
+    from registry.core.kernel.machine import Kernel
 
 SCHEME: Final = "sketch/v1"
 UNICODE_VERSION: Final = words.UNICODE_VERSION
@@ -29,14 +42,16 @@ PASSAGE: Final = 8
 MOST_PERMUTATIONS: Final = 1024
 MOST_WINDOW: Final = 1024
 
-# `registry.core.kernel.vectors.LANES`, which must not be loaded to know it.
-_LANES: Final = 128
 _EMPTY: Final = np.uint32(0xFFFFFFFF)
+# Where tokens end is kept in 32 bits.
+_LONGEST_TEXT: Final = 1 << 32
+_TAIL: Final = 128
 
 _Bytes = npt.NDArray[np.uint8]
 _Integers = npt.NDArray[np.int64]
 _Slots = npt.NDArray[np.uint32]
 _Keys = npt.NDArray[np.uint64]
+_Number = TypeVar("_Number", np.uint8, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,7 @@ def sketch(
     data: _Bytes,
     offsets: _Integers,
     *,
-    params: SketchParams = SketchParams(),  # noqa: B008 - frozen
+    params: SketchParams = SketchParams(),
     window: int | None = 18,
 ) -> Sketches:
     """Sketch the documents of an Arrow string array in one pass.
@@ -116,29 +131,16 @@ def sketch(
     Raises:
         InvalidInputError: `window` is out of its range, or five tokens take 2 GiB.
     """
-    from registry.core.kernel import batch
-
-    many = len(offsets) - 1
     if window is not None:
         guaranteed_tokens(window)
-    signatures = np.empty((many, params.permutations), dtype=np.uint32)
-    tokens, counts = np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64)
-    keys = np.zeros((many, params.bands), dtype=np.uint64)
-    try:
-        passages, found = batch.sketch(
-            np.ascontiguousarray(data, dtype=np.uint8),
-            np.ascontiguousarray(offsets, dtype=np.int64),
-            *_characters(), *_permutations(params.permutations),
-            params.bands, params.rows, window or 0, False, signatures, tokens, keys, counts,
-        )  # fmt: skip
-    except OverflowError:
-        raise InvalidInputError("five words in a row take more than 2 GiB") from None
+    keys = np.zeros((len(offsets) - 1, params.bands), dtype=np.uint64)
+    signatures, tokens, passages, counts = _run(data, offsets, params, window or 0, False, keys)
     return Sketches(
         signatures=signatures,
         tokens=tokens,
         bands=keys,
-        passages=passages[:found].copy(),
-        passage_rows=np.repeat(np.arange(many, dtype=np.int32), counts),
+        passages=passages,
+        passage_rows=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
     )
 
 
@@ -149,19 +151,10 @@ def passage_hashes(data: _Bytes, offsets: _Integers) -> tuple[_Keys, _Integers]:
         The keys of all documents, in order, and the number of the token each begins with in its
         document, from 0.
     """
-    from registry.core.kernel import batch
-
-    many = len(offsets) - 1
-    none = np.empty(0, dtype=np.uint32)
-    tokens, counts = np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64)
-    passages, found = batch.sketch(
-        np.ascontiguousarray(data, dtype=np.uint8),
-        np.ascontiguousarray(offsets, dtype=np.int64),
-        *_characters(), none, none, 0, 0, 1, True,
-        np.empty((many, 0), dtype=np.uint32), tokens, np.empty((many, 0), dtype=np.uint64), counts,
-    )  # fmt: skip
-    first = np.cumsum(counts) - counts
-    return passages[:found].copy(), np.arange(found, dtype=np.int64) - np.repeat(first, counts)
+    keys = np.empty((len(offsets) - 1, 0), dtype=np.uint64)
+    _, _, passages, counts = _run(data, offsets, None, 1, True, keys)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    return passages, np.arange(len(passages), dtype=np.int64) - first
 
 
 def band_keys(signatures: _Slots, params: SketchParams) -> _Keys:
@@ -170,12 +163,19 @@ def band_keys(signatures: _Slots, params: SketchParams) -> _Keys:
     Raises:
         ConflictError: The signatures were made with another number of permutations.
     """
-    from registry.core.kernel import batch
-
     if signatures.shape[-1] != params.permutations:
         raise _other(signatures.shape[-1], params.permutations)
     keys = np.zeros((len(signatures), params.bands), dtype=np.uint64)
-    batch.band_keys(np.ascontiguousarray(signatures), params.bands, params.rows, keys)
+    # What is read beyond the rows stays inside of this copy.
+    padded = np.zeros((len(signatures) + 2, max(params.permutations, 16)), dtype=np.uint32)
+    rows = padded.reshape(-1)[16:][: signatures.size].reshape(signatures.shape)
+    rows[:] = signatures
+    jobs = np.zeros(1, dtype=JOB)
+    job = jobs[0]
+    job["task"], job["documents"], job["permutations"] = BAND_KEYS, len(rows), params.permutations
+    job["bands"], job["rows"] = params.bands, params.rows
+    job["signatures"], job["keys"] = rows.ctypes.data, keys.ctypes.data
+    _kernel()(jobs)
     keys[(signatures == _EMPTY).all(axis=-1)] = 0
     return keys
 
@@ -203,7 +203,7 @@ def require_scheme(scheme: str) -> None:
     """
     if scheme != SCHEME:
         raise ConflictError(
-            f"the sketches were made by `{scheme}`, this program makes `{SCHEME}`; they do not compare",
+            f"the sketches were made by `{scheme}`, expected `{SCHEME}`: they do not compare",
             hint="make them anew from the texts with `firsthand index rebuild`",
         )
 
@@ -224,6 +224,76 @@ def lowered(point: int) -> int:
     return _lowered().get(point, point)
 
 
+def _run(
+    data: _Bytes,
+    offsets: _Integers,
+    params: SketchParams | None,
+    window: int,
+    every: bool,
+    keys: _Keys,
+) -> tuple[_Slots, _Integers, _Keys, _Integers]:
+    """Return signatures, token counts, passages and how many passages each document has."""
+    many = len(offsets) - 1
+    data = np.ascontiguousarray(data, dtype=np.uint8)
+    offsets = np.ascontiguousarray(offsets, dtype=np.int64)
+    pages, entries = _characters()
+    factors, terms = _permutations(params.permutations if params else 0)
+    signatures = np.empty((many, params.permutations if params else 0), dtype=np.uint32)
+    tokens, counts = np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64)
+    # Whole blocks are read: the last bytes from a copy that goes on.
+    tail_begin = max(0, len(data) - _TAIL)
+    tail = np.zeros(2 * _TAIL, dtype=np.uint8)
+    tail[: len(data) - tail_begin] = data[tail_begin:]
+    places, room = workspace(window, len(factors))
+    scratch = np.empty(room, dtype=np.uint8)
+    text = np.empty(TEXT, dtype=np.uint8)
+    size = int(offsets[-1] - offsets[0])
+    passages = np.empty(size // 32 + 2 * (SPARE + window) if window else 0, dtype=np.uint64)
+
+    jobs = np.zeros(1, dtype=JOB)
+    job = jobs[0]
+    job["documents"], job["size"], job["page_count"] = many, len(data), len(pages)
+    job["width"], job["window"], job["every"] = len(factors), window, every
+    if params:
+        job["permutations"] = params.permutations
+        job["bands"], job["rows"] = params.bands, params.rows
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "data": data, "offsets": offsets, "pages": pages, "entries": entries,
+        "factors": factors, "terms": terms, "signatures": signatures, "tokens": tokens,
+        "keys": keys, "counts": counts,
+    }  # fmt: skip
+    for name, array in arrays.items():
+        job[name] = array.ctypes.data
+    job["tail"] = tail.ctypes.data - tail_begin
+    for name, place in places.items():
+        job[name] = scratch.ctypes.data + place
+    while True:
+        job["text"], job["text_size"] = text.ctypes.data, len(text)
+        job["passages"], job["passages_size"] = passages.ctypes.data, len(passages)
+        asked = _kernel()(jobs)
+        if asked == DONE:
+            return signatures, tokens, passages[: job["found"]].copy(), counts
+        if asked == MORE_TEXT:
+            if 2 * len(text) > _LONGEST_TEXT:
+                raise InvalidInputError("five words in a row take more than 2 GiB")
+            text = _doubled(text)
+        else:
+            passages = _doubled(passages)
+
+
+def _kernel() -> Kernel:
+    from registry.core.kernel import machine
+
+    return machine.kernel()
+
+
+def _doubled(array: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    """Return an array of twice the size that begins with what this one holds."""
+    larger = np.empty(2 * len(array), dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
 def _other(one: int, two: int) -> ConflictError:
     return ConflictError(f"sketches of {one} and of {two} permutations do not compare")
 
@@ -232,7 +302,7 @@ def _other(one: int, two: int) -> ConflictError:
 def _permutations(many: int) -> tuple[_Slots, _Slots]:
     """Return the factors and terms of datasketch's `affine32`, filled up to whole vectors."""
     source = np.random.RandomState(SEED)
-    filled = np.zeros((2, -(-many // _LANES) * _LANES), dtype=np.uint32)
+    filled = np.zeros((2, -(-many // LANES) * LANES), dtype=np.uint32)
     filled[0, :many] = source.randint(0, 1 << 31, many, dtype=np.uint32) * np.uint32(2) + 1
     filled[1, :many] = source.randint(0, 1 << 32, many, dtype=np.uint32)
     filled.flags.writeable = False
@@ -254,7 +324,7 @@ def _lowered() -> dict[int, int]:
 
 
 @cache
-def _characters() -> tuple[npt.NDArray[np.uint16], _Slots]:
+def _characters() -> tuple[_Slots, _Slots]:
     """Return what becomes of every code point, as the kernel reads it.
 
     An entry holds, from its lowest bit: 24 bits to XOR into the UTF-8 bytes (the first three, or
@@ -272,8 +342,9 @@ def _characters() -> tuple[npt.NDArray[np.uint16], _Slots]:
             if len(before) == 4:
                 change >>= 8
             entries[point] = (int(kinds[point]) << 27) | (len(after) << 24) | change
-    unique, pages = np.unique(entries.reshape(-1, 64), axis=0, return_inverse=True)
-    numbers = pages.astype(np.uint16).reshape(-1)
-    flat = np.ascontiguousarray(unique).reshape(-1)
+    known: dict[bytes, int] = {}
+    rows = (row.tobytes() for row in entries.reshape(-1, 64))
+    numbers = np.array([known.setdefault(row, len(known)) for row in rows], dtype=np.uint32)
+    flat = np.frombuffer(b"".join(known), dtype=np.uint32).copy()
     numbers.flags.writeable = flat.flags.writeable = False
     return numbers, flat
