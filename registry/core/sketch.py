@@ -236,6 +236,11 @@ def window_of(tokens: int) -> int:
     return window
 
 
+def lowered(point: int) -> int:
+    """Return the simple lower-case mapping of a code point."""
+    return lower_case().get(point, point)
+
+
 @cache
 def lower_case() -> dict[int, int]:
     """Return the code points that have a simple lower-case mapping to another, with it."""
