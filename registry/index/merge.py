@@ -1,7 +1,8 @@
 """Make segments of sorted runs, or of smaller segments, in bounded memory.
 
-Of each run a block is held. Nothing that has not been read yet comes before the last entry of a
-block that is held, so each round takes what is up to the lowest such entry, sorts it and writes it.
+Of each run a block is held, and filled up when it is half empty. Nothing that has not been read yet
+comes before the last entry of a block that is held, so each round takes what is up to the lowest
+such entry, sorts it and writes it: keys are spread evenly, so that is about half of what is held.
 """
 
 from __future__ import annotations
@@ -301,11 +302,12 @@ class _Reader:
         return last
 
     def fill(self) -> bool:
-        """Read the next block if nothing is held; return whether something is."""
-        if not len(self._entries) and self.more:
-            count = min(self._most, self._source.count - self._at)
+        """Read on if little is held; return whether something is."""
+        if 2 * len(self._entries) < self._most and self.more:
+            count = min(self._most - len(self._entries), self._source.count - self._at)
             entries = self._source.entries.read(self._at, count)
-            self._entries = moved(entries, self._source.shift)
+            more = moved(entries, self._source.shift)
+            self._entries = np.concatenate([self._entries, more]) if len(self._entries) else more
             self._keys = keys_of(self._entries)
             self._at += count
             if (self._keys[1:] < self._keys[:-1]).any():
