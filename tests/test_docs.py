@@ -156,7 +156,15 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         REPOSITORY / "README.md",
         *(
             DOCS / f"{name}.md"
-            for name in ("start", "training-set", "stranger", "guide", "recipes", "sources")
+            for name in (
+                "start",
+                "training-set",
+                "stranger",
+                "guide",
+                "recipes",
+                "sources",
+                "duplicates",
+            )
         ),
     ],
     ids=lambda it: it.stem,
