@@ -126,6 +126,11 @@ class SegmentFile:
         """Return what an entry is."""
         return self._dtype
 
+    @property
+    def step(self) -> int:
+        """Return after how many entries there is a fence."""
+        return self._step
+
     def read(self, at: int, count: int) -> Array:
         """Return entries, read from the disk.
 

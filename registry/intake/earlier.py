@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry import documents, readers
-from registry.core.sketch import Sketches
 from registry.errors import ConflictError
 from registry.index import parts
+from registry.index.parts import Selected
 from registry.intake.gathered import Gathered
 from registry.intake.part import TEXTS, Asked, Part, PartWriter, schema
 from registry.intake.step import Step
@@ -24,7 +24,7 @@ from registry.intake.units import Unit, cut, least_bytes, state
 
 FEW: Final = 32
 """How many runs of files are worth taking however small they are."""
-_ROWS = 1 << 16
+_ROWS, _ROWS_WITH_TEXTS = 1 << 16, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,9 @@ def plan(
 ) -> tuple[list[Unit], dict[int, Taken]]:
     """Cut files into units, and say which of those need not be read.
 
-    Nothing is taken from a table that is damaged. Each run of files that is taken becomes a file of the new table. Where many small runs lie
-    between files that changed, reading is cheaper than that, and only the largest are taken.
+    Nothing is taken from a table that is damaged. Each run of files that is taken becomes a file
+    of the new table. Where many small runs lie between files that changed, reading is cheaper than
+    that, and only the largest are taken.
 
     Returns:
         All units in order, and by their number those whose rows are there.
@@ -192,7 +193,7 @@ def read(taken: Taken, asked: Asked) -> Generator[Step, None, Part]:
 
 def _rows(
     taken: Taken, columns: pa.Schema, *, keep: bool
-) -> Iterator[tuple[pa.RecordBatch, Sketches, pa.RecordBatch]]:
+) -> Iterator[tuple[pa.RecordBatch, Selected, pa.RecordBatch]]:
     """Give the rows of the wanted files, with the numbers these have now, and what goes with them.
 
     That is their sketches, and their texts if those are kept.
@@ -218,7 +219,8 @@ def _rows(
             if texts is not None:
                 groups = list(range(file.metadata.num_row_groups))
             places = _places(file, groups)
-            for batch in file.iter_batches(_ROWS, groups, columns=columns.names):
+            size = _ROWS_WITH_TEXTS if keep else _ROWS
+            for batch in file.iter_batches(size, groups, columns=columns.names):
                 here, places = places[: batch.num_rows], places[batch.num_rows :]
                 numbers = renumber[batch.column("file").to_numpy()]
                 wanted = numbers >= 0
@@ -233,7 +235,8 @@ def _rows(
 def _spans(table: Path) -> tuple[tuple[Path, int, int], ...]:
     """Return the files of a table, with the numbers of the files that each may have rows of.
 
-    One without rows has none: its numbers end before they begin. A table that is in its place never changes, so its files are not opened for every run.
+    One without rows has none: its numbers end before they begin. A table that is in its place never
+    changes, so its files are not opened for every run.
     """
     spans = []
     for path in documents.files_of(table):

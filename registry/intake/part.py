@@ -20,7 +20,7 @@ from registry.core import sketch
 from registry.core.sketch import WINDOW, Sketches, SketchParams
 from registry.core.source import ReadOptions
 from registry.index import parts
-from registry.index.parts import PartSketch
+from registry.index.parts import PartSketch, Selected
 from registry.intake.gathered import Gathered
 from registry.intake.step import Step
 from registry.intake.units import Unit
@@ -136,7 +136,9 @@ class PartWriter:
             self._files.sketches, self._files.runs, params=asked.params, window=asked.window
         )
 
-    def add(self, rows: pa.RecordBatch, sketches: Sketches, texts: pa.RecordBatch) -> None:
+    def add(
+        self, rows: pa.RecordBatch, sketches: Sketches | Selected, texts: pa.RecordBatch
+    ) -> None:
         """Append rows, their sketches, and their texts where they are kept."""
         self._rows.add(rows)
         self._index.add(documents.hashes_of(rows.column("content_hash")), sketches)
