@@ -30,7 +30,7 @@ import regex
 
 from registry.core.sketch import SketchParams
 
-TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+TOKEN = regex.compile(r"[\p{L}\p{M}\p{Nd}]+")
 """What a token is, but for scripts without spaces, which the synthetic texts do not use."""
 
 
@@ -197,7 +197,7 @@ def main() -> None:
         for threshold in (0.7, 0.8):
             for exact in (False, True):
                 out = Path(folder) / f"{threshold}-{exact}.parquet"
-                words = ["--min-similarity", str(threshold), "--out", out]
+                words = ["--min-similarity", str(threshold), "--out", str(out)]
                 words += ["--exact"] if exact else []
                 _, cost = run("duplicates", "million", *words)
                 show(f"duplicates {threshold}{' --exact' if exact else ''}", cost)

@@ -1,7 +1,8 @@
 """Make segments of sorted runs, or of smaller segments, in bounded memory.
 
-Of each run a block is held. Nothing that has not been read yet comes before the last entry of a
-block that is held, so each round takes what is up to the lowest such entry, sorts it and writes it.
+Of each run a block is held, and filled up when it is half empty. Nothing that has not been read yet
+comes before the last entry of a block that is held, so each round takes what is up to the lowest
+such entry, sorts it and writes it: keys are spread evenly, so that is about half of what is held.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from registry.index.entries import MOST_DOCUMENTS, keys_of, merged, moved
 from registry.index.parts import Run, RunsFile, SketchFile
 from registry.index.segment import SegmentFile, Span, entry_type, fence_step, scheme_of
 
-HELD: Final = 1 << 25
+HELD: Final = 1 << 23
 """How many bytes of entries are held while runs are merged, about."""
-_FEWEST: Final = 512
+_LEAST: Final = 1 << 15
 
 
 class Entries(Protocol):
@@ -270,7 +271,7 @@ def piece_of(segment: SegmentFile) -> Piece:
 
 def ordered(sources: Sequence[Source], dtype: np.dtype[Any]) -> Iterator[Array]:
     """Give the entries of some sources in order, in pieces that are not empty."""
-    held = max(HELD // (dtype.itemsize * max(len(sources), 1)), _FEWEST)
+    held = max(HELD // max(len(sources), 1), _LEAST) // dtype.itemsize
     readers = [_Reader(source, held) for source in sources]
     while readers := [reader for reader in readers if reader.fill()]:
         limits = [reader.last for reader in readers if reader.more]
@@ -301,11 +302,12 @@ class _Reader:
         return last
 
     def fill(self) -> bool:
-        """Read the next block if nothing is held; return whether something is."""
-        if not len(self._entries) and self.more:
-            count = min(self._most, self._source.count - self._at)
+        """Read on if little is held; return whether something is."""
+        if 2 * len(self._entries) < self._most and self.more:
+            count = min(self._most - len(self._entries), self._source.count - self._at)
             entries = self._source.entries.read(self._at, count)
-            self._entries = moved(entries, self._source.shift)
+            more = moved(entries, self._source.shift)
+            self._entries = np.concatenate([self._entries, more]) if len(self._entries) else more
             self._keys = keys_of(self._entries)
             self._at += count
             if (self._keys[1:] < self._keys[:-1]).any():

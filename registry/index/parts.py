@@ -26,7 +26,7 @@ from registry.index.entries import (
     MOST_DOCUMENTS,
     PACKED,
     of_contents,
-    packed,
+    ordered,
 )
 
 Signatures = npt.NDArray[np.uint32]
@@ -34,7 +34,7 @@ Signatures = npt.NDArray[np.uint32]
 HELD: Final = 1 << 25
 """How many bytes of entries are held before they are written as a run, with what else they take."""
 _HASH: Final = 32
-_ENTRY: Final = 16
+_ENTRY: Final = 8
 EMPTY: Final = np.uint32(0xFFFFFFFF)
 """What every number of a signature is where a document has no token."""
 
@@ -140,8 +140,8 @@ class PartWriter:
         self._sketches = None if sketches is None else BlockWriter(sketches)
         self._documents = self._first = self._sketched = 0
         self._hashes: list[Hashes] = []
-        self._bands: list[tuple[Keys, Rows]] = []
-        self._passages: list[tuple[Keys, Rows]] = []
+        self._bands: list[Keys] = []
+        self._passages: list[Keys] = []
         self._held = 0
         self._signatures = 0
         self._chunks: list[dict[str, Any]] = []
@@ -225,17 +225,15 @@ class PartWriter:
             return
         rows = np.flatnonzero(sketches.tokens)
         self._sketched += len(rows)
-        bands = sketches.bands[rows]
-        documents = np.repeat(rows + local, bands.shape[1])
-        self._bands.append((bands.reshape(-1), documents))
+        bands = sketches.bands if len(rows) == len(hashes) else sketches.bands[rows]
+        self._bands.append((bands | (rows + local).astype(np.uint64)[:, None]).reshape(-1))
         if self._sketches is None:
             return
         if local == 0:
             self._signatures = self._sketches.align()
         self._sketches.write(np.asarray(sketches.signatures, "<u4"))
-        # A copy: what the batch holds besides is not kept.
-        owners = sketches.passage_rows.astype(np.int64) + local
-        self._passages.append((np.array(sketches.passages), owners))
+        owners = sketches.passage_rows.astype(np.uint64) + np.uint64(local)
+        self._passages.append(sketches.passages | owners)
 
     def _flush(self) -> None:
         """Write a run of each kind."""
@@ -247,9 +245,9 @@ class PartWriter:
             here | self._append(self._runs, of_contents(np.concatenate(self._hashes)))
         )
         if self._bands:
-            self._band_runs.append(here | self._append(self._runs, _packed(self._bands)))
+            self._band_runs.append(here | self._append(self._runs, ordered(self._bands)))
         if self._sketches is not None:
-            passages = self._append(self._sketches, _packed(self._passages))
+            passages = self._append(self._sketches, ordered(self._passages))
             self._chunks.append(
                 here
                 | {
@@ -276,12 +274,6 @@ def _slice(sketches: Sketches | Selected, begin: int, end: int) -> Sketches | Se
         sketches.bands[begin:end],
         sketches.passages[low:high],
         sketches.passage_rows[low:high] - np.int32(begin),
-    )
-
-
-def _packed(parts: list[tuple[Keys, Rows]]) -> Keys:
-    return packed(
-        np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts])
     )
 
 
@@ -339,7 +331,7 @@ def _in_a_row(file: BlockFile, ranges: list[tuple[int, int]], documents: int) ->
 
 @dataclass(slots=True)
 class SketchFile:
-    """The sketches of a part, mapped into memory.
+    """The sketches of a part.
 
     Attributes:
         file: The file.
@@ -411,11 +403,8 @@ class SketchFile:
         width = 4 * self.params.permutations
         chunk = np.searchsorted(self._firsts, rows, side="right") - 1
         begins = self._begins[chunk] + (rows - self._firsts[chunk]) * width
-        self.file.map().check(begins, begins + width)
-        # Chunks begin at multiples of 64 and so do signatures of them.
-        numbers = self.file.view(0, self.file.body // 4, "<u4")
-        at = (begins // 4)[:, None] + np.arange(self.params.permutations)
-        return np.asarray(numbers[at], np.uint32)
+        # Not mapped: a location may have thousands of parts, and each would keep a file open.
+        return np.asarray(self.file.gather(begins, width).view("<u4"), np.uint32)
 
     def stream(self, size: int) -> Iterator[tuple[int, Signatures]]:
         """Give all signatures with the first row of each piece, read from the disk.
