@@ -44,6 +44,7 @@ class Amount(click.ParamType[int]):
 )
 @click.option(
     "--min-similarity",
+    metavar="SHARE",
     type=click.FloatRange(0, 1, min_open=True),
     default=0.8,
     show_default=True,
@@ -71,6 +72,7 @@ class Amount(click.ParamType[int]):
 )
 @click.option(
     "--memory",
+    metavar="SIZE",
     type=Amount(),
     default="512MB",
     show_default=True,

@@ -26,7 +26,6 @@ from registry.core.sketch import similarity
 
 PAIRS: Final = 1 << 15
 HELD: Final = 1 << 23
-"""How many shingles of pairs are looked at together, at most."""
 COMPARED: Final = pa.schema(
     [
         ("left_text", pa.int64()),
@@ -77,8 +76,15 @@ def estimated(signatures: Pieces, left: Ids, right: Ids) -> Shares:
     return similarity(rows[one], rows[two])
 
 
-def jaccard(shingles: Pieces, left: Ids, right: Ids) -> Shares:
-    """Return the true similarity of pairs of texts, some at a time where they are long."""
+def jaccard(shingles: Pieces, left: Ids, right: Ids, *, held: int = HELD) -> Shares:
+    """Return the true similarity of pairs of texts.
+
+    Args:
+        shingles: Their shingles.
+        left: One text of each pair.
+        right: The other.
+        held: How many shingles of pairs are looked at together, at most.
+    """
     one, two = shingles.places(left), shingles.places(right)
     sizes = shingles.sizes(one) + shingles.sizes(two)
     shared = np.empty(len(left), np.int64)
@@ -86,7 +92,7 @@ def jaccard(shingles: Pieces, left: Ids, right: Ids) -> Shares:
     at = 0
     while at < len(left):
         before = int(spent[at - 1]) if at else 0
-        end = max(at + 1, int(np.searchsorted(spent, before + HELD, side="right")))
+        end = max(at + 1, int(np.searchsorted(spent, before + held, side="right")))
         shared[at:end] = _shared(shingles, one[at:end], two[at:end])
         at = end
     found: Shares = shared / np.maximum(sizes - shared, 1)

@@ -103,6 +103,8 @@ class Pieces:
 
     def read(self, places: Ids) -> tuple[Values, Ids]:
         """Return the values of texts at ascending places, and where each begins among them."""
+        if not len(places):
+            return np.empty(0, self._dtype), places
         sizes = self.sizes(places)
         begins = np.cumsum(sizes) - sizes
         values = np.empty(int(sizes.sum()), self._dtype)
@@ -111,7 +113,7 @@ class Pieces:
         # What stands side by side is read at once.
         first = np.flatnonzero(np.diff(places, prepend=-2) != 1)
         last = np.append(first[1:], len(places)) - 1
-        froms = self._begins(places[first]) * width if len(places) else first
+        froms = self._begins(places[first]) * width
         tos, ends = begins[first] * width, (begins[last] + sizes[last]) * width
         for begin, to, end in zip(froms.tolist(), tos.tolist(), ends.tolist(), strict=True):
             _read(handle, raw[to:end], begin)

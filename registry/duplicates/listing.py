@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -93,7 +94,8 @@ def write(
             hint="make room there, or choose another `--out`",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     groups, pairs = engine.one(sql.unlisted(limit, between=between, everything=everything))
     return written, Capped(groups, pairs, limit) if groups else None
 

@@ -185,8 +185,19 @@ def _source(database: Database, store: Store, side: _Side, scratch: Path) -> Sou
             store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
         )
         hashes = documents.hashes_of(table.column("content_hash"))
-        wanted = texts.Wanted(side.ref, version, place.order_root, hashes, rows)
-        source = texts.TextSource(database, store, scratch, avoid=set(), ahead=False)
-        yield from source.texts(wanted)
+        failed: dict[str, texts.SourceFailedError] = {}
+        done = 0
+        while done < len(rows):
+            source = texts.TextSource(database, store, scratch, avoid=set(failed), ahead=False)
+            wanted = texts.Wanted(side.ref, version, place.order_root, hashes, rows[done:])
+            if failed and not any(one.uid not in failed for one in source.places(version)):
+                raise next(iter(failed.values()))
+            try:
+                for batch in source.texts(wanted):
+                    yield batch
+                    done += len(batch)
+            except texts.SourceFailedError as error:
+                # Another place may have them.
+                failed[error.uid] = error
 
     return sketched.source(version, place, side.table, store, texts=read)

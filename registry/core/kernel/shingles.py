@@ -37,6 +37,49 @@ def _mixed(state, value):
     return state ^ (state >> _U(29))
 
 
+@njit(nogil=True)
+def _decoded(data, position, end):
+    """Return the code point at a position, and how many bytes it takes."""
+    lead = np.int64(data[position])
+    length = 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
+    point = lead if length == 1 else lead & (0x7F >> length)
+    for later in range(position + 1, min(position + length, end)):
+        point = (point << 6) | (np.int64(data[later]) & 0x3F)
+    return point, length
+
+
+@njit(nogil=True)
+def _shingle(recent, tokens, size):
+    """Return the hash of the last so many tokens."""
+    hashed = _BEGIN if size == SHINGLE else _mixed(_BEGIN, _U(size))
+    for token in range(tokens - size, tokens):
+        hashed = _mixed(hashed, recent[token % SHINGLE])
+    return hashed
+
+
+@njit(nogil=True)
+def _add(token, recent, tokens, found, kept):
+    """Take another token, and with it another shingle if there are enough of them."""
+    recent[tokens % SHINGLE] = token
+    tokens += 1
+    if tokens >= SHINGLE:
+        found[kept] = _shingle(recent, tokens, SHINGLE)
+        kept += 1
+    return tokens, kept
+
+
+@njit(nogil=True)
+def _different(hashes):
+    """Sort hashes, let each different one stand once at the beginning, and return how many."""
+    hashes.sort()
+    many = min(len(hashes), 1)
+    for index in range(1, len(hashes)):
+        if hashes[index] != hashes[index - 1]:
+            hashes[many] = hashes[index]
+            many += 1
+    return many
+
+
 @njit(
     types.Tuple((_made(_u64), _i64))(
         _given(_u8), _given(_i64), _given(_u8), _given(_u32), _made(_i64)
@@ -57,75 +100,41 @@ def shingles(data, offsets, kinds, lower, counts):
     Returns:
         An array that begins with the shingles of all documents, and how many they are.
     """
+    last = len(kinds) - 1
     found = np.empty((offsets[len(offsets) - 1] - offsets[0]) // 4 + 1024, dtype=np.uint64)
     kept = 0
     recent = np.zeros(SHINGLE, dtype=np.uint64)
     for document in range(len(offsets) - 1):
         position, end = offsets[document], offsets[document + 1]
         begin, tokens, running, token = kept, 0, False, _BEGIN
+        # Behind the last character a token ends as before a separator.
         while position <= end:
-            # Behind the last character a token ends as before a separator.
             point, length = 0, 1
             if position < end:
-                lead = np.int64(data[position])
-                point = lead
-                if lead >= 0xF0:
-                    point, length = lead & 0x07, 4
-                elif lead >= 0xE0:
-                    point, length = lead & 0x0F, 3
-                elif lead >= 0xC0:
-                    point, length = lead & 0x1F, 2
-                for later in range(position + 1, min(position + length, end)):
-                    point = (point << 6) | (np.int64(data[later]) & 0x3F)
+                point, length = _decoded(data, position, end)
             position += length
-            point = min(point, len(kinds) - 1)
+            point = min(point, last)
             kind = kinds[point]
             if kind == _RUN:
                 token = _mixed(token, _U(lower[point]) + _U(1))
                 running = True
                 continue
-            for alone in range(2):
-                if alone == 0:
-                    if not running:
-                        continue
-                    value = token
-                    token, running = _BEGIN, False
-                else:
-                    if kind == 0:
-                        continue
-                    value = _mixed(_BEGIN, _U(lower[point]) + _U(1))
-                recent[tokens % SHINGLE] = value
-                tokens += 1
-                if tokens >= SHINGLE:
-                    if kept == len(found):
-                        wider = np.empty(2 * len(found), dtype=np.uint64)
-                        wider[:kept] = found
-                        found = wider
-                    hashed = _BEGIN
-                    for back in range(SHINGLE):
-                        hashed = _mixed(hashed, recent[(tokens + back) % SHINGLE])
-                    found[kept] = hashed
-                    kept += 1
-        if 0 < tokens < SHINGLE:
-            if kept == len(found):
+            # Room for a token that ends here, one that stands alone, and that of a short document.
+            if kept + 3 > len(found):
                 wider = np.empty(2 * len(found), dtype=np.uint64)
-                wider[:kept] = found
+                wider[:kept] = found[:kept]
                 found = wider
-            # A shorter document is one shingle, which no longer one equals.
-            hashed = _mixed(_BEGIN, _U(tokens))
-            for index in range(tokens):
-                hashed = _mixed(hashed, recent[index])
-            found[kept] = hashed
+            if running:
+                tokens, kept = _add(token, recent, tokens, found, kept)
+                token, running = _BEGIN, False
+            if kind != 0:
+                alone = _mixed(_BEGIN, _U(lower[point]) + _U(1))
+                tokens, kept = _add(alone, recent, tokens, found, kept)
+        if 0 < tokens < SHINGLE:
+            found[kept] = _shingle(recent, tokens, tokens)
             kept += 1
-        mine = found[begin:kept]
-        mine.sort()
-        different = min(len(mine), 1)
-        for index in range(1, len(mine)):
-            if mine[index] != mine[index - 1]:
-                mine[different] = mine[index]
-                different += 1
-        kept = begin + different
-        counts[document] = different
+        counts[document] = _different(found[begin:kept])
+        kept = begin + counts[document]
     return found, kept
 
 
