@@ -50,6 +50,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.show:history",
         "Tell what happened to a dataset: registrations, claims, lineage, snapshots.",
     ),
+    "whereis": (
+        "cli.commands.whereis:whereis",
+        "Say where a text comes from: equal or near documents, shared passages, who claims what.",
+    ),
+    "duplicates": (
+        "cli.commands.duplicates:duplicates",
+        "Find documents that repeat one another, within a version or between two.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
@@ -78,6 +86,23 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.claim:lineage_add",
         "Record that a version was derived from another.",
     ),
+    "index status": (
+        "cli.commands.index:status",
+        "Say what is in the index, what it takes on disk, and which documents are not in it.",
+    ),
+    "index compact": (
+        "cli.commands.index:compact",
+        "Merge small files of the index; registrations do so too. Nobody who reads it waits.",
+    ),
+    "index rebuild": (
+        "cli.commands.index:rebuild",
+        "Make the index anew from document tables and sketches; until it is done, the old one "
+        "answers.",
+    ),
+    "index verify": (
+        "cli.commands.index:verify",
+        "Read every block of the index, and compare its entries with document tables and sketches.",
+    ),
     "db upgrade": (
         "cli.commands.db:upgrade",
         "Bring the database to the schema of this version; back it up first.",
@@ -90,6 +115,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final[dict[str, str]] = {
     "dataset": "List what is registered.",
     "lineage": "Say how versions came from others.",
+    "index": "Look after what documents are found by.",
     "db": "Upgrade the registry's database, or check it.",
 }
 

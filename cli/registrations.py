@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.output import block, clean, count, not_valid, plural, say, size, tell
+from cli.overlaps import inside_lines, overlap_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ MAX_TOLD: Final = 200
 def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
     """Return a registration as the document that `register --json` prints."""
     from registry.query.catalogue import ref_of
+    from registry.query.show import index_record
 
     version = done.version
     return {
@@ -37,12 +39,17 @@ def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
         "skipped": list(done.skipped),
         "bad_input": {"count": done.bad_count, "listed": list(done.bad_input)},
         "same_content": [str(other) for other in done.same_content],
+        "index": index_record(done.index),
+        "uncompacted": done.uncompacted,
+        "known": done.known,
+        "uncompared": done.uncompared,
     }
 
 
 def show(done: Registration, *, dry_run: bool) -> None:
     """Print a registration."""
     from registry.query.catalogue import ref_of
+    from registry.query.show import index_record
 
     version = done.version
     ref = ref_of(version)
@@ -59,6 +66,8 @@ def show(done: Registration, *, dry_run: bool) -> None:
         ("Read from", plural(done.files, "file") + _reused(done)),
         *_left_out(done),
         ("Content root", version.content_root),
+        ("Index", index_in_words(index_record(done.index))),
+        *_known(done),
     ]
     if done.same_content:
         names = ", ".join(other.short for other in done.same_content)
@@ -69,6 +78,38 @@ def show(done: Registration, *, dry_run: bool) -> None:
         lines.append(("Next", f"firsthand show {ref.short}"))
     for line in block(lines):
         say(line)
+    tell_uncompacted(done)
+
+
+def _known(done: Registration) -> list[tuple[str, str]]:
+    """Return what is known already of the documents, conflicts first."""
+    if done.known is None:
+        return []
+    inside = inside_lines(done.known["most_repeated"], done.known["contested"])
+    rows = overlap_lines(done.known["overlaps"], done.version.documents, label="Known")
+    return rows + [("" if number else "Within", line) for number, line in enumerate(inside)]
+
+
+def index_in_words(record: dict[str, Any] | None) -> str:
+    """Return how documents of a version are found: what `index_record` says, in words."""
+    if record is None:
+        return "found by content only; `firsthand index rebuild` makes MinHash signatures"
+    words = f"{plural(record['sketched'], 'document')} sketched"
+    if record["without_tokens"]:
+        words += f" · {count(record['without_tokens'])} without tokens"
+    if record["passages"] is None:
+        return words + " · no passages"
+    return words + f" · passages of {count(record['passages'])} tokens or more"
+
+
+def tell_uncompacted(done: Registration) -> None:
+    """Say why the index could not be compacted, if so; what is recorded is in it all the same."""
+    if done.uncompared:
+        tell(f"not compared with other datasets: {clean(done.uncompared)}")
+        tell("hint: the documents are registered; the next registration compares them too")
+    if done.uncompacted:
+        tell(f"the index was not compacted: {clean(done.uncompacted)}")
+        tell("hint: nothing is missing from it; `firsthand index compact` tries again")
 
 
 def show_one_of_many(settled: Settled, *, dry_run: bool) -> None:
@@ -89,6 +130,7 @@ def show_one_of_many(settled: Settled, *, dry_run: bool) -> None:
         f"{ref_of(done.version)}   {what} · "
         f"{plural(done.version.documents, 'document')} · {size(done.version.bytes)}{left}"
     )
+    tell_uncompacted(done)
 
 
 def many_document(all_settled: Sequence[Settled], *, dry_run: bool) -> dict[str, Any]:

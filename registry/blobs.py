@@ -16,6 +16,7 @@ Files are written under `staging`, synced, and renamed; nothing outside it is ev
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -31,6 +32,7 @@ VAULT: Final = "vault"
 SKETCHES: Final = "sketches"
 SEGMENTS: Final = "segments"
 NOTES: Final = "notes"
+RUNS: Final = "runs"
 UNFINISHED: Final = "unfinished"
 _KEY: Final = "key"
 
@@ -38,9 +40,25 @@ _KEY: Final = "key"
 class Store:
     """A storage folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Use the folder; it is made when something is first written."""
+    def __init__(self, root: Path, *, tried: str | None = None) -> None:
+        """Use the folder; it is made when something is first written.
+
+        Args:
+            root: The folder.
+            tried: A uid whose files are looked for where they were written: they are not to be
+                published.
+        """
         self.root = root
+        self._tried = tried
+
+    def trying(self, uid: str) -> Store:
+        """Return the same storage as it would be with what a writer has not published."""
+        return Store(self.root, tried=_checked(uid))
+
+    def _folder(self, part: str, uid: str) -> Path:
+        if uid == self._tried:
+            return self.root / "staging" / uid / part
+        return self.root / part / _checked(uid)
 
     def staging(self, uid: str) -> Path:
         """Return a writer's own folder, made if need be."""
@@ -50,19 +68,19 @@ class Store:
 
     def documents(self, uid: str) -> Path:
         """Return the folder of a location's document table."""
-        return self.root / DOCUMENTS / _checked(uid)
+        return self._folder(DOCUMENTS, uid)
 
     def vault(self, uid: str) -> Path:
         """Return the folder of a location's kept texts."""
-        return self.root / VAULT / _checked(uid)
+        return self._folder(VAULT, uid)
 
     def sketches(self, uid: str) -> Path:
         """Return the folder of a location's sketches."""
-        return self.root / SKETCHES / _checked(uid)
+        return self._folder(SKETCHES, uid)
 
     def segments(self, uid: str) -> Path:
         """Return the folder of the index files that were made under a uid."""
-        return self.root / SEGMENTS / _checked(uid)
+        return self._folder(SEGMENTS, uid)
 
     def publish(self, uid: str, part: str) -> None:
         """Move `staging/<uid>/<part>` to its place `<part>/<uid>`; all or nothing.
@@ -81,6 +99,31 @@ class Store:
             raise UnavailableError(
                 f"`{target}` cannot be written: {error.strerror}",
                 hint="check the disk; nothing was recorded",
+            ) from error
+
+    def replace_sketches(self, uid: str, made: Path) -> None:
+        """Put sketch files, which are durable, into the place of those of a location.
+
+        One by one: of the same texts they are the same, so that whoever reads meanwhile, or
+        finds what a kill left, finds what the catalogue names.
+
+        Raises:
+            UnavailableError: The disk refused.
+        """
+        target = self.sketches(uid)
+        try:
+            make_folder(target)
+            names = {path.name for path in made.iterdir()}
+            for name in sorted(names):
+                (made / name).replace(target / name)
+            for path in list(target.iterdir()):
+                if path.name not in names:
+                    path.unlink()
+            sync_folder(target)
+        except OSError as error:
+            raise UnavailableError(
+                f"`{target}` cannot be written: {error.strerror}",
+                hint="check the disk; run the command again",
             ) from error
 
     def name_work(self, uid: str, key: str) -> None:
@@ -135,6 +178,31 @@ class Store:
         for part in ("staging", DOCUMENTS, VAULT, SKETCHES, SEGMENTS):
             shutil.rmtree(self.root / part / _checked(uid), ignore_errors=True)
 
+    def index_files(self) -> dict[str, set[str]]:
+        """Return what is among the index's files, by uid: names of segments, `sketches/` itself.
+
+        Names begin with the part they are in, as in `segments/<uid>/<name>`.
+        """
+        found: dict[str, set[str]] = {}
+        for folder in _folders(self.root / SEGMENTS):
+            names = {f"{SEGMENTS}/{folder.name}/{path.name}" for path in folder.iterdir()}
+            found.setdefault(folder.name, set()).update(names or {f"{SEGMENTS}/{folder.name}"})
+        for folder in _folders(self.root / SKETCHES):
+            found.setdefault(folder.name, set()).add(f"{SKETCHES}/{folder.name}")
+        return found
+
+    def drop_index_file(self, name: str) -> bool:
+        """Remove something that `index_files` names; return whether nobody was reading it."""
+        path = self.root / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+            return True
+        if not _remove_unread(path):
+            return False
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+        return True
+
     def end_staging(self, uid: str) -> None:
         """Remove a writer's own folder."""
         shutil.rmtree(self.root / "staging" / _checked(uid), ignore_errors=True)
@@ -176,6 +244,29 @@ class Store:
         """Remove files from among the selections."""
         for name in names:
             (self.root / "selections" / name).unlink(missing_ok=True)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+
+
+def _remove_unread(path: Path) -> bool:
+    """Remove a file unless somebody holds a lease on it, which is a shared lock.
+
+    Whoever takes a lease looks after that whether the file still has a name.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return not path.exists()
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _checked(uid: str) -> str:

@@ -72,12 +72,20 @@ def hash_texts(texts: pa.Array) -> bytes:
     return hash_slices(data, ends.tolist())
 
 
-def measure(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows of a document table for a batch of documents: hashed and counted."""
+def measure(
+    batch: pa.RecordBatch, *, counted: npt.NDArray[np.int64] | None = None
+) -> pa.RecordBatch:
+    """Return the rows of a document table for a batch of documents: hashed and counted.
+
+    Args:
+        batch: The documents.
+        counted: How many words each has, where that is known: the tokens of a sketch are words.
+    """
     texts = batch.column("text")
     data, ends = text_buffers(texts)
     raw = hash_slices(data, ends.tolist()) if len(texts) else b""
-    counted = words.count(np.frombuffer(data, np.uint8), ends)
+    if counted is None:
+        counted = words.count(np.frombuffer(data, np.uint8), ends)
     columns = {
         "content_hash": hash_column(as_hashes(raw)),
         "bytes": pa.array(np.diff(ends)),

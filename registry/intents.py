@@ -20,8 +20,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry.blobs import Store, sync_folder
-from registry.db.models import Intent, IntentKind, IntentState, Location, Selection
+from registry.blobs import SEGMENTS, SKETCHES, Store, sync_folder
+from registry.db.models import (
+    Intent,
+    IntentKind,
+    IntentState,
+    Location,
+    Segment,
+    Selection,
+    SketchTable,
+)
 from registry.db.session import Database
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import Place, Remote, contents, parse, publishing
@@ -44,11 +52,34 @@ class Writer:
 
 
 def open_intent(
-    database: Database, kind: IntentKind, *, now: dt.datetime, target: str | None = None
+    database: Database,
+    kind: IntentKind,
+    *,
+    now: dt.datetime,
+    target: str | None = None,
+    alone: bool = False,
 ) -> Writer:
-    """Announce that files will be written, and return the uid they go under."""
+    """Announce that files will be written, and return the uid they go under.
+
+    Args:
+        database: The catalogue.
+        kind: What they are for.
+        now: The time.
+        target: Where they go, if not into the storage.
+        alone: Refuse when there is a live intent of the kind.
+
+    Raises:
+        ConflictError: There is one.
+    """
     uid = secrets.token_hex(16)
     with database.write() as session:
+        if alone:
+            others = session.scalars(sa.select(Intent).where(Intent.kind == kind))
+            if not all(_dead(intent, now) for intent in others):
+                raise ConflictError(
+                    f"another command is at work on the registry's {kind}",
+                    hint="wait for it to end, then run this one again",
+                )
         session.add(
             Intent(
                 uid=uid,
@@ -167,8 +198,10 @@ def give_up(database: Database, uid: str) -> None:
 
 
 def _recorded(session: Session, uid: str) -> bool:
-    """Return whether the files of an intent belong to a location of the catalogue."""
-    return session.execute(sa.select(Location.id).where(Location.uid == uid)).first() is not None
+    """Return whether the files of an intent belong to the catalogue: a location, or segments."""
+    place = sa.select(Location.id).where(Location.uid == uid)
+    segment = sa.select(Segment.id).where(Segment.name.startswith(f"{uid}/"))
+    return any(session.execute(found).first() is not None for found in (place, segment))
 
 
 def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
@@ -183,6 +216,7 @@ def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
             if _dead(intent, now)
         ]
     _drop_selections(database, store)
+    drop_index_files(database, store)
     store.drop_unfinished(before=(now - RESUMABLE).timestamp())
     return [sentence for uid in dead if (sentence := _recover(database, store, uid, now))]
 
@@ -199,6 +233,29 @@ def _drop_selections(database: Database, store: Store) -> None:
             return
     with database.write() as session:
         store.drop_selections(store.selections() - set(session.scalars(wanted)))
+
+
+def drop_index_files(database: Database, store: Store) -> int:
+    """Remove files of the index that nothing refers to, and return how many are left.
+
+    They were replaced by others, and stay while somebody reads them. Files of a live intent are
+    not touched, and only who alone may write sees none that is about to be recorded.
+    """
+    with database.read() as session:
+        if not _unused(session, store):
+            return 0
+    with database.write() as session:
+        return sum(not store.drop_index_file(name) for name in sorted(_unused(session, store)))
+
+
+def _unused(session: Session, store: Store) -> set[str]:
+    """Return what is among the index's files and belongs neither to the catalogue nor a writer."""
+    there = store.index_files()
+    busy = set(session.scalars(sa.select(Intent.uid)))
+    sketched = sa.select(Location.uid).join(SketchTable, SketchTable.location_id == Location.id)
+    used = {f"{SEGMENTS}/{name}" for name in session.scalars(sa.select(Segment.name))}
+    used |= {f"{SKETCHES}/{uid}" for uid in session.scalars(sketched)}
+    return {name for uid, names in there.items() if uid not in busy for name in names} - used
 
 
 def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> str | None:

@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,15 +48,19 @@ import cli.commands.verify  # noqa: F401 - so that a child has nothing left to i
 from cli.main import main as firsthand
 from registry import assemble, export, home, intents, lifecycle, register  # noqa: F401
 from registry.blobs import Store
+from registry.core.sketch import SketchParams, band_keys
 from registry.db import upgrade  # noqa: F401
 from registry.db.session import Database, sqlite_url
 from registry.settings import HOME_NAME
+from tests.brute import differences
 
 KILLED: Final = -signal.SIGKILL
 BROKEN: Final = 99
 
-TEXTS: Final = ["A text by a person.", "Another one.", "", "Another one."]
+LONG: Final = "A text that is long enough to have passages: words, and more words, and some more."
+TEXTS: Final = ["A text by a person.", "Another one.", "", "Another one.", LONG]
 MORE: Final = [*TEXTS, "Added in the second version."]
+FOURTH: Final = ["What makes the index compact itself."]
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,10 @@ SCENARIOS: Final = {
     ),
     "export": Scenario(EXPORT, (ONE,)),
     "export-kept": Scenario(EXPORT, (f"{ONE} --keep",)),
+    "compacts": Scenario(
+        "register {sources}/four.jsonl --name four",
+        tuple(f"register {{sources}}/two.parquet --name n{number}" for number in range(3)),
+    ),
     "after-a-killed-register": Scenario(
         "register {sources}/two.parquet --name one",
         (ONE,),
@@ -109,6 +118,9 @@ def write_sources(folder: Path) -> int:
     folder.mkdir()
     (folder / "one.jsonl").write_bytes(
         b"".join(orjson.dumps({"text": text}) + b"\n" for text in TEXTS)
+    )
+    (folder / "four.jsonl").write_bytes(
+        b"".join(orjson.dumps({"text": text}) + b"\n" for text in [*FOURTH, LONG])
     )
     (folder / "labels.csv").write_text(
         "text,by\n" + "".join(f'"{text}",{"ai" if text else "human"}\n' for text in TEXTS), "utf-8"
@@ -166,6 +178,7 @@ class Tripwire:
             (os, "mkdir"),
             (os, "unlink"),
             (os, "rmdir"),
+            (os, "write"),
             (shutil, "rmtree"),
             (Path, "write_bytes"),
             (Path, "write_text"),
@@ -294,6 +307,24 @@ class Place:
         if in_child(work, output) != 0:
             raise RuntimeError(output.read_text("utf-8"))
 
+    def index(self) -> list[str]:
+        """Return where the index does not say what a look at all documents says."""
+
+        def work() -> int:
+            database = Database(sqlite_url(self.folder / HOME_NAME / "registry.db"))
+            store = Store(self.folder / HOME_NAME / "storage")
+            try:
+                with database.read() as session:
+                    found = differences(session, store, [*MORE, *FOURTH])
+            finally:
+                database.dispose()
+            sys.stdout.write("\n".join(found))
+            return 1 if found else 0
+
+        output = self.folder.with_suffix(".out")
+        code = in_child(work, output)
+        return [f"the index: {output.read_text('utf-8')}"] if code else []
+
     def snapshot(self) -> str:
         """Say what is where the export goes: `absent`, `intact`, or what is wrong with it."""
         if not (self.folder / "snap").exists():
@@ -313,11 +344,16 @@ STATE: Final = {
         SELECT c.version_id, c.property, c.value, c.kind, s.digest
         FROM claims c LEFT JOIN selections s ON s.id = c.selection_id ORDER BY c.id""",
     "snapshots": "SELECT snapshot_root FROM snapshots ORDER BY id",
+    "sketches": """
+        SELECT location_id, scheme, "window", documents, sketched, digest
+        FROM sketch_tables ORDER BY id""",
 }
 OWNED: Final = """
     SELECT 'documents/' || uid FROM locations
     UNION ALL SELECT 'vault/' || uid FROM locations WHERE kept
     UNION ALL SELECT 'selections/' || digest FROM selections
+    UNION ALL SELECT 'sketches/' || uid FROM sketch_tables t JOIN locations l ON l.id = location_id
+    UNION ALL SELECT 'segments/' || substr(name, 1, 32) FROM segments
 """
 
 
@@ -403,7 +439,8 @@ def examine(
     points = count(place, scenario.command, statements=statements)
     new, intact = place.state(), place.snapshot()
     report = Report(points)
-    report.complaints += [f"without a kill: {item}" for item in place.leftovers()]
+    unasked = [*place.leftovers(), *place.index()]
+    report.complaints += [f"without a kill: {item}" for item in unasked]
     last = len(points) - 1
     for number, point in enumerate(points if kill else ()):
         if not every and point.startswith("after") and number != last:
@@ -429,7 +466,7 @@ def look(
     done = ruins == new
     if place.state() != ruins:
         found.append("recovering changed what the catalogue says")
-    found += [f"after recovery: {item}" for item in place.leftovers()]
+    found += [f"after recovery: {item}" for item in [*place.leftovers(), *place.index()]]
     if scenario.command == EXPORT and place.snapshot() != (intact if done else "absent"):
         found.append(f"after recovery the snapshot is {place.snapshot()}, done: {done}")
     code, output = place.child(scenario.command, "db check")
@@ -439,7 +476,7 @@ def look(
         found.append(f"repeating did not give the new state: {place.state()}")
     if place.snapshot() != intact:
         found.append(f"after repeating the snapshot is {place.snapshot()}")
-    return found + [f"after repeating: {item}" for item in place.leftovers()]
+    return found + [f"after repeating: {item}" for item in [*place.leftovers(), *place.index()]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -452,6 +489,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--list", action="store_true")
     given = parser.parse_args(arguments)
     configure_mappers()
+    band_keys(np.zeros((1, 128), np.uint32), SketchParams())  # loads the kernel
     report = examine(
         given.folder.resolve(),
         given.scenario,

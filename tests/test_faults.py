@@ -17,6 +17,7 @@ from tests.faults import SCENARIOS
 
 IN_A_HURRY: Final = (
     "new-kept",
+    "compacts",
     "same-again",
     "correction",
     "export",
@@ -62,6 +63,7 @@ def test_every_operation_that_the_data_flow_names_is_a_point(tmp_path: Path) -> 
     assert kinds >= {
         "fsync",
         "rename",
+        "write",
         "mkdir",
         "rmtree",
         "init",

@@ -26,6 +26,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry import assemble, documents, export, home, ledger, lifecycle, register
@@ -39,7 +40,15 @@ from registry.core.entry import EntryKind
 from registry.core.lineage import EdgeKind
 from registry.core.source import ReadOptions
 from registry.db import upgrade
-from registry.db.models import Claim, DatasetVersion, KeyRole, LineageEdge, SigningKey
+from registry.db.models import (
+    Claim,
+    DatasetVersion,
+    KeyRole,
+    LineageEdge,
+    Segment,
+    SigningKey,
+    SketchTable,
+)
 from registry.db.session import Database
 from registry.export import Exported
 from registry.places import Place, Remote
@@ -189,13 +198,13 @@ class World:
             keep: Keep the texts in the vault.
             clock: Another clock than the world's.
             on_progress: As in `register.version`.
-            more: `reread`, `jobs`, `dry_run`; fields of `ReadOptions` (without a need for tuples)
+            more: `reread`, `jobs`, `dry_run`, `window`; fields of `ReadOptions` (without a need for tuples)
                 and of `Declaration`.
         """
         if paths is None:
             place = self.folder / (folder or f"files/{name.replace('/', '-')}") / file
             paths = [write_documents(place, texts or [])]
-        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run") if k in more}
+        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run", "window") if k in more}
         reading = {k: more.pop(k) for k in list(more) if k in ReadOptions.__dataclass_fields__}
         # `origin_map={"0": Origin.HUMAN}` reads better than pairs in a tuple.
         reading = {
@@ -338,14 +347,18 @@ def stray_files(database: Database, store: Store) -> list[str]:
     """
     with database.read() as session:
         kept = {place.uid: place.kept for place in _locations(session)}
+        sketched = {row.location.uid for row in session.scalars(sa.select(SketchTable))}
+        segments = {name.partition("/")[0] for name in session.scalars(sa.select(Segment.name))}
     found = []
-    for part in ("staging", "documents", "vault"):
+    for part in ("staging", "documents", "vault", "sketches", "segments"):
         folder = store.root / part
         there = {item.name for item in folder.iterdir()} if folder.is_dir() else set()
         owned = {
             "staging": set[str](),
             "documents": set(kept),
             "vault": {uid for uid, stays in kept.items() if stays},
+            "sketches": sketched,
+            "segments": segments,
         }[part]
         found += [f"{part}/{name} belongs to nothing" for name in sorted(there - owned)]
         found += [f"{part}/{name} is missing" for name in sorted(owned - there)]

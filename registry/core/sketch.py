@@ -38,6 +38,8 @@ SHINGLE: Final = 5
 SEED: Final = 1
 PASSAGE: Final = 8
 """How many tokens a passage hash covers."""
+WINDOW: Final = 18
+"""Of how many passage hashes in a row one is kept at least, unless something else is asked for."""
 
 MOST_PERMUTATIONS: Final = 1024
 MOST_WINDOW: Final = 1024
@@ -113,7 +115,7 @@ def sketch(
     offsets: _Integers,
     *,
     params: SketchParams = SketchParams(),
-    window: int | None = 18,
+    window: int | None = WINDOW,
 ) -> Sketches:
     """Sketch the documents of an Arrow string array in one pass.
 
@@ -217,6 +219,26 @@ def guaranteed_tokens(window: int) -> int:
     if not 1 <= window <= MOST_WINDOW:
         raise InvalidInputError(f"`window` is {window}, expected 1 to {MOST_WINDOW:,}")
     return window + PASSAGE - 1
+
+
+def window_of(tokens: int) -> int:
+    """Return the window that guarantees to find shared runs of so many tokens.
+
+    Raises:
+        InvalidInputError: No window does: there are too few of them, or too many.
+    """
+    window = tokens - PASSAGE + 1
+    if not 1 <= window <= MOST_WINDOW:
+        least, most = guaranteed_tokens(1), guaranteed_tokens(MOST_WINDOW)
+        raise InvalidInputError(
+            f"passages of {tokens} tokens cannot be guaranteed, expected {least} to {most:,}"
+        )
+    return window
+
+
+def lowered(point: int) -> int:
+    """Return the simple lower-case mapping of a code point."""
+    return lower_case().get(point, point)
 
 
 @cache

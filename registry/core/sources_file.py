@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from registry.core.dataset import Access, DatasetRef, Origin, Visibility
 from registry.core.evidence import DateInterval, DateKind
 from registry.core.explain import explained
+from registry.core.sketch import WINDOW, window_of
 from registry.core.source import Format, OnBadInput, Orient, ReadOptions
 from registry.errors import InvalidInputError, RegistryError
 
@@ -98,6 +99,8 @@ class Entry(BaseModel):
         url_field: The field with each document's address.
         visibility: Who may see a new dataset.
         keep: Keep the texts, so that they outlive these files.
+        passages: Find every shared run of so many tokens: 25, or 13 for evaluation sets.
+        no_passages: Find whole documents only: no runs of tokens.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -138,6 +141,20 @@ class Entry(BaseModel):
     url_field: Text | None = None
     visibility: Visibility = Visibility.PRIVATE
     keep: Truth = False
+    passages: Annotated[int, Field(ge=8, le=1000)] | None = None
+    no_passages: Truth = False
+
+    @model_validator(mode="after")
+    def _passages_or_none(self) -> Self:
+        if self.no_passages and self.passages is not None:
+            raise ValueError("`passages` and `no_passages` contradict each other")
+        return self
+
+    def window(self) -> int | None:
+        """Return what its passages are the least of, or None if it has none."""
+        if self.no_passages:
+            return None
+        return WINDOW if self.passages is None else window_of(self.passages)
 
     def options(self) -> ReadOptions:
         """Return how its files become documents.

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry import documents, readers
 from registry.errors import ConflictError
+from registry.index import parts
+from registry.index.parts import Selected
 from registry.intake.gathered import Gathered
 from registry.intake.part import TEXTS, Asked, Part, PartWriter, schema
 from registry.intake.step import Step
@@ -21,7 +24,7 @@ from registry.intake.units import Unit, cut, least_bytes, state
 
 FEW: Final = 32
 """How many runs of files are worth taking however small they are."""
-_ROWS = 8192
+_ROWS, _ROWS_WITH_TEXTS = 1 << 16, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,35 @@ class Earlier:
 
     Attributes:
         documents: Its folder.
+        digest: Its digest.
+        sketches: The folder of its sketches, which are such as are asked for.
+        sketch_digest: Their digest.
         texts: The folder of the kept texts, or None.
         files: For each file it was made of, in order, what `state` returned, and maybe `skipped`:
             what was left out of it. None for one that may have changed unseen.
     """
 
     documents: Path
+    digest: str
+    sketches: Path
+    sketch_digest: str
     texts: Path | None
     files: Sequence[dict[str, Any] | None]
+
+    def is_whole(self) -> bool:
+        """Return whether all of it is there, and is what the catalogue says; it is all read."""
+        if not documents.is_whole(self.documents, self.digest):
+            return False
+        try:
+            found = [
+                parts.SketchFile.open(self.sketches / parts.sketch_name(number)).file
+                for number in range(len(documents.files_of(self.documents)))
+            ]
+            for file in found:
+                file.check_all()
+        except ConflictError:
+            return False
+        return parts.digest_of(file.digest for file in found) == self.sketch_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +84,24 @@ def plan(
 ) -> tuple[list[Unit], dict[int, Taken]]:
     """Cut files into units, and say which of those need not be read.
 
-    Each run of files that is taken becomes a file of the new table. Where many small runs lie
-    between files that changed, reading is cheaper than that, and only the largest are taken.
+    Nothing is taken from a table that is damaged. Each run of files that is taken becomes a file
+    of the new table. Where many small runs lie between files that changed, reading is cheaper than
+    that, and only the largest are taken.
 
     Returns:
         All units in order, and by their number those whose rows are there.
     """
+    units, taken = _plan(files, tables)
+    used = {id(one.earlier): one.earlier for one in taken.values()}
+    damaged = {at for at, made in used.items() if not made.is_whole()}
+    if damaged:
+        return plan(files, [made for made in tables if id(made) not in damaged])
+    return units, taken
+
+
+def _plan(
+    files: Sequence[readers.SourceFile], tables: Sequence[Earlier]
+) -> tuple[list[Unit], dict[int, Taken]]:
     known: dict[tuple[Any, ...], tuple[Earlier, int]] = {}
     for made in tables:
         for number, file in enumerate(made.files):
@@ -131,7 +167,7 @@ def read(taken: Taken, asked: Asked) -> Generator[Step, None, Part]:
     """Write the part of a unit from the rows that are there, and return what it adds up to.
 
     Raises:
-        ConflictError: The texts were to be kept, and those that were are damaged.
+        ConflictError: The sketches are damaged, or the texts are that were kept.
         OSError: The part cannot be written.
     """
     gathered = Gathered()
@@ -143,31 +179,34 @@ def read(taken: Taken, asked: Asked) -> Generator[Step, None, Part]:
             gathered.passed.bad += [(mine, why) for why in skipped["listed"]]
     columns = schema(asked.options)
     writer = PartWriter(asked, taken.unit.number, columns)
-    keep = asked.texts is not None
     try:
-        for rows, texts in _rows(taken, columns, keep=keep):
+        for rows, sketches, texts in _rows(taken, columns, keep=asked.keep):
             if rows.num_rows:
-                writer.add(rows, texts)
+                writer.add(rows, sketches, texts)
                 gathered.add(rows)
             totals = gathered.totals
             yield Step(totals.documents, totals.bytes, 0)
-        return Part(writer.close(), gathered)
+        return writer.close(gathered)
     finally:
         writer.discard()
 
 
 def _rows(
     taken: Taken, columns: pa.Schema, *, keep: bool
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Give the rows of the wanted files, with the numbers these have now, and maybe their texts."""
+) -> Iterator[tuple[pa.RecordBatch, Selected, pa.RecordBatch]]:
+    """Give the rows of the wanted files, with the numbers these have now, and what goes with them.
+
+    That is their sketches, and their texts if those are kept.
+    """
     renumber = np.full(len(taken.earlier.files), -1, np.int32)
     renumber[list(taken.files)] = np.arange(
         taken.unit.first, taken.unit.first + len(taken.files), dtype=np.int32
     )
     low, high = min(taken.files), max(taken.files)
-    for path, first, last in _spans(taken.earlier.documents):
+    for number, (path, first, last) in enumerate(_spans(taken.earlier.documents)):
         if last < low or first > high:
             continue
+        sketches = parts.SketchFile.open(taken.earlier.sketches / parts.sketch_name(number))
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
             groups = [
                 group
@@ -179,27 +218,32 @@ def _rows(
             texts = _texts(taken, path.name) if keep else None
             if texts is not None:
                 groups = list(range(file.metadata.num_row_groups))
-            for batch in file.iter_batches(_ROWS, groups, columns=columns.names):
+            places = _places(file, groups)
+            size = _ROWS_WITH_TEXTS if keep else _ROWS
+            for batch in file.iter_batches(size, groups, columns=columns.names):
+                here, places = places[: batch.num_rows], places[batch.num_rows :]
                 numbers = renumber[batch.column("file").to_numpy()]
-                mask = pa.array(numbers >= 0)
+                wanted = numbers >= 0
+                mask = pa.array(wanted)
                 at = batch.schema.get_field_index("file")
                 rows = batch.set_column(at, columns.field("file"), pa.array(numbers))
                 kept = _NO_TEXTS if texts is None else texts.take(len(mask)).filter(mask)
-                yield rows.filter(mask).cast(columns), kept
+                yield rows.filter(mask).cast(columns), sketches.select(here[wanted]), kept
 
 
 @lru_cache(maxsize=8)
 def _spans(table: Path) -> tuple[tuple[Path, int, int], ...]:
     """Return the files of a table, with the numbers of the files that each may have rows of.
 
-    A table that is in its place never changes, so its files are not opened for every run.
+    One without rows has none: its numbers end before they begin. A table that is in its place never
+    changes, so its files are not opened for every run.
     """
     spans = []
     for path in documents.files_of(table):
         with pq.ParquetFile(path, pre_buffer=False) as file:
             bounds = _bounds(file)
-        if bounds:
-            spans.append((path, min(low for low, _ in bounds), max(high for _, high in bounds)))
+        low = min((low for low, _ in bounds), default=np.iinfo(np.int32).max)
+        spans.append((path, low, max((high for _, high in bounds), default=-1)))
     return tuple(spans)
 
 
@@ -212,6 +256,14 @@ def _bounds(file: pq.ParquetFile) -> list[tuple[int, int]]:
         known = bounds is not None and bounds.has_min_max
         found.append((bounds.min, bounds.max) if known else (0, np.iinfo(np.int32).max))
     return found
+
+
+def _places(file: pq.ParquetFile, groups: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return which rows of a file its row groups have."""
+    meta = file.metadata
+    sizes = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
+    ends = np.cumsum([0, *sizes])
+    return np.concatenate([np.arange(ends[group], ends[group + 1]) for group in groups])
 
 
 def _texts(taken: Taken, name: str) -> _Texts:

@@ -15,6 +15,8 @@ from typing import Any
 from registry import documents
 from registry.blobs import NOTES
 from registry.core.digest import sha256_hex
+from registry.errors import ConflictError
+from registry.index.parts import RunsFile, SketchFile
 from registry.intake.part import Asked, Part
 from registry.intake.units import Unit
 
@@ -43,7 +45,7 @@ def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked, notes: Path)
     Their notes are moved as well, so that a run may be interrupted many times.
 
     Args:
-        left: What interrupted runs left: folders with `notes`, `documents` and maybe `vault`.
+        left: What interrupted runs left: their folders, as this one's is in `asked`.
         units: What is to be read.
         asked: How, and where the parts go.
         notes: Where the notes go.
@@ -59,7 +61,7 @@ def take(left: Iterable[Path], units: Sequence[Unit], asked: Asked, notes: Path)
             unit = wanted.get(_key(read[0])) if read else None
             if unit is None or read is None or unit.number in taken:
                 continue
-            if _move(folder, path.stem, asked, unit.number, read[1].digest):
+            if _move(asked.elsewhere(folder), path.stem, asked, unit.number, read[1]):
                 path.rename(notes / _name(unit))
                 taken[unit.number] = read[1]
     return taken
@@ -74,16 +76,19 @@ def _read(path: Path) -> tuple[dict[str, Any], Part] | None:
         return None
 
 
-def _move(folder: Path, number: str, asked: Asked, to: int, digest: str) -> bool:
+def _move(left: Asked, number: str, asked: Asked, to: int, part: Part) -> bool:
     """Move the files of a part; what is damaged or missing is no part."""
     try:
-        name = documents.part_name(int(number))
-        sources = [folder / target.name / name for target in asked.folders]
-        if documents.digest_file(sources[0]) != digest or not all(map(Path.is_file, sources)):
+        sources, targets = left.files(int(number)), asked.files(to)
+        if documents.digest_file(sources.rows) != part.digest:
             return False
-        for source, target in zip(sources, asked.folders, strict=True):
-            source.rename(target / documents.part_name(to))
-    except (OSError, ValueError):
+        if not all(map(Path.is_file, sources.all())):
+            return False
+        SketchFile.open(sources.sketches, digest=part.sketch.digest).file.check_all()
+        RunsFile(sources.runs, digest=part.sketch.runs_digest).file.check_all()
+        for source, target in zip(sources.all(), targets.all(), strict=True):
+            source.rename(target)
+    except (ConflictError, OSError, ValueError):
         return False
     return True
 

@@ -1,17 +1,26 @@
-"""Read one unit: each document is hashed and counted, and its row written."""
+"""Read one unit: each document is hashed, counted and sketched, and its row written.
+
+A unit becomes a part: a file of the document table and, with the same rows in the same order, one
+of the texts where they are kept, one of the sketches, and one of sorted runs for the index.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+import numpy as np
 import pyarrow as pa
 
 from registry import documents, readers
-from registry.blobs import sync_file
+from registry.blobs import DOCUMENTS, RUNS, SKETCHES, VAULT, sync_file
+from registry.core import sketch
+from registry.core.sketch import WINDOW, Sketches, SketchParams
 from registry.core.source import ReadOptions
+from registry.index import parts
+from registry.index.parts import PartSketch, Selected
 from registry.intake.gathered import Gathered
 from registry.intake.step import Step
 from registry.intake.units import Unit
@@ -25,18 +34,63 @@ class Asked:
 
     Attributes:
         options: How files become documents.
-        documents: The folder of the document table.
-        texts: The folder of the texts, if they are kept.
+        folder: A folder of this run alone; parts go into folders of it.
+        keep: Keep the texts.
+        window: Passages are the least of so many hashes in a row; None for no passages.
+        params: How documents are sketched.
     """
 
     options: ReadOptions
-    documents: Path
-    texts: Path | None = None
+    folder: Path
+    keep: bool = False
+    window: int | None = WINDOW
+    params: SketchParams = field(default_factory=SketchParams)
+
+    @property
+    def documents(self) -> Path:
+        """Return the folder of the document table."""
+        return self.folder / DOCUMENTS
 
     @property
     def folders(self) -> list[Path]:
         """Return the folders that get a file from each unit."""
-        return [self.documents] if self.texts is None else [self.documents, self.texts]
+        names = [DOCUMENTS, SKETCHES, RUNS]
+        return [self.folder / name for name in (*names, *([VAULT] if self.keep else []))]
+
+    def files(self, number: int) -> Files:
+        """Return the files of the part of a number."""
+        rows = documents.part_name(number)
+        return Files(
+            self.documents / rows,
+            self.folder / VAULT / rows if self.keep else None,
+            self.folder / SKETCHES / parts.sketch_name(number),
+            self.folder / RUNS / parts.runs_name(number),
+        )
+
+    def elsewhere(self, folder: Path) -> Asked:
+        """Return the same for a run in another folder."""
+        return replace(self, folder=folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a part.
+
+    Attributes:
+        rows: Of the document table.
+        texts: The texts, if they are kept.
+        sketches: The sketches.
+        runs: What goes into the index, as sorted runs.
+    """
+
+    rows: Path
+    texts: Path | None
+    sketches: Path
+    runs: Path
+
+    def all(self) -> list[Path]:
+        """Return those there are."""
+        return [self.rows, self.sketches, self.runs, *([self.texts] if self.texts else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,57 +99,69 @@ class Part:
 
     Attributes:
         digest: SHA-256 of its file of the document table.
+        sketch: What is in its file of sketches.
         gathered: What it adds up to.
     """
 
     digest: str
+    sketch: PartSketch
     gathered: Gathered
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        return {"digest": self.digest, **self.gathered.to_json()}
+        sketched = asdict(self.sketch)
+        return {"digest": self.digest, "sketch": sketched, **self.gathered.to_json()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read back what `to_json` wrote."""
-        return cls(value["digest"], Gathered.from_json(value))
+        return cls(value["digest"], PartSketch(**value["sketch"]), Gathered.from_json(value))
 
 
 class PartWriter:
     """Writes the files of a part, which have their names when they are whole.
 
-    Texts are durable by then. The rows need not be: what they hash to is noted, and compared.
+    Texts are durable by then. The rest need not be: what it hashes to is noted, and compared.
     """
 
     def __init__(self, asked: Asked, number: int, schema: pa.Schema) -> None:
         """Write the part of a number; `schema` is that of the rows."""
+        self._files = asked.files(number)
         self._schema = schema
-        self._names = [folder / documents.part_name(number) for folder in asked.folders]
-        self._writers = [
-            documents.TableWriter(_unfinished(path), plain=("content_hash", "text"))
-            for path in self._names
-        ]
+        self._rows = documents.TableWriter(_unfinished(self._files.rows))
+        self._texts = None
+        if self._files.texts is not None:
+            self._texts = documents.TableWriter(_unfinished(self._files.texts), plain=("text",))
+        self._index = parts.PartWriter(
+            self._files.sketches, self._files.runs, params=asked.params, window=asked.window
+        )
 
-    def add(self, rows: pa.RecordBatch, texts: pa.RecordBatch) -> None:
-        """Append rows, and their texts where they are kept."""
-        for writer, batch in zip(self._writers, (rows, texts), strict=False):
-            writer.add(batch)
+    def add(
+        self, rows: pa.RecordBatch, sketches: Sketches | Selected, texts: pa.RecordBatch
+    ) -> None:
+        """Append rows, their sketches, and their texts where they are kept."""
+        self._rows.add(rows)
+        self._index.add(documents.hashes_of(rows.column("content_hash")), sketches)
+        if self._texts is not None:
+            self._texts.add(texts)
 
-    def close(self) -> str:
-        """Finish the files, and return the digest of that of the document table."""
-        for path, writer, schema in zip(
-            self._names, self._writers, (self._schema, TEXTS), strict=False
-        ):
-            writer.close(schema)
-            if schema is TEXTS:
-                sync_file(_unfinished(path))
-            _unfinished(path).rename(path)
-        return documents.digest_file(self._names[0])
+    def close(self, gathered: Gathered) -> Part:
+        """Finish the files, and return the part that they are."""
+        self._rows.close(self._schema)
+        _unfinished(self._files.rows).rename(self._files.rows)
+        if self._texts is not None and self._files.texts is not None:
+            self._texts.close(TEXTS)
+            sync_file(_unfinished(self._files.texts))
+            _unfinished(self._files.texts).rename(self._files.texts)
+        sketched = self._index.close()
+        return Part(documents.digest_file(self._files.rows), sketched, gathered)
 
     def discard(self) -> None:
         """Let go of files that are still open."""
-        for writer in self._writers:
-            writer.discard()
+        self._rows.discard()
+        self._index.discard()
+        if self._texts is not None:
+            self._texts.discard()
 
 
 def read(unit: Unit, asked: Asked, *, ahead: bool) -> Generator[Step, None, Part]:
@@ -132,15 +198,24 @@ def read(unit: Unit, asked: Asked, *, ahead: bool) -> Generator[Step, None, Part
     batches = readers.read_ahead(stream) if ahead else stream
     try:
         for batch in batches:
-            rows = documents.measure(batch)
-            writer.add(rows, batch.select(["text"]))
+            sketches = sketched(batch, asked)
+            rows = documents.measure(batch, counted=sketches.tokens)
+            writer.add(rows, sketches, batch.select(["text"]))
             gathered.add(rows)
             totals = gathered.totals
             yield Step(totals.documents, totals.bytes, finished if unit.ends else 0)
-        return Part(writer.close(), gathered)
+        return writer.close(gathered)
     finally:
         batches.close()
         writer.discard()
+
+
+def sketched(batch: pa.RecordBatch, asked: Asked) -> Sketches:
+    """Return the sketches of a batch of documents."""
+    data, ends = documents.text_buffers(batch.column("text"))
+    return sketch.sketch(
+        np.frombuffer(data, np.uint8), ends, params=asked.params, window=asked.window
+    )
 
 
 def schema(options: ReadOptions) -> pa.Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from registry import documents
 from registry.errors import RegistryError
+from registry.index.parts import PartSketch
 from registry.intake import earlier, journal, part
 from registry.intake.earlier import Taken
 from registry.intake.gathered import Gathered
@@ -26,11 +28,19 @@ _PATIENCE: Final = 0.2
 _NOT_SAID: Final = ("content_hash", "bytes", "words", "file", "record", "part")
 
 
+class Phase(StrEnum):
+    """What is being done: reading files, or making the index of what was read."""
+
+    READING = "reading"
+    INDEXING = "indexing"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far it is.
 
     Attributes:
+        phase: What is being done.
         documents: Documents so far.
         bytes: Bytes of their texts.
         files: Files that are finished.
@@ -40,6 +50,7 @@ class Progress:
         reused: Those of them that need not be read: unchanged, or read by an interrupted run.
     """
 
+    phase: Phase
     documents: int
     bytes: int
     files: int
@@ -81,6 +92,8 @@ class Draft:
         identity: What makes the content this one.
         table_digest: The digest of the document table.
         claims_root: A commitment to what the data says per document, or None if it says nothing.
+        parts: What the files of sketches hold, in order.
+        progress: How far it was at the end.
         reused_files: How many files were not read.
         continued: Whether an interrupted run had read some of it.
     """
@@ -89,6 +102,8 @@ class Draft:
     identity: documents.Identity
     table_digest: str
     claims_root: str | None
+    parts: Sequence[PartSketch]
+    progress: Progress
     reused_files: int
     continued: bool
 
@@ -119,15 +134,16 @@ class _Fold:
     contents: documents.Contents = field(init=False)
     tree: RecordTree = field(default_factory=RecordTree)
     digests: list[str] = field(default_factory=list)
+    sketches: list[PartSketch] = field(default_factory=list)
     said: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.contents = documents.Contents(self.asked.documents.parent)
+        self.contents = documents.Contents(self.asked.folder)
         names = part.schema(self.asked.options).names
         self.said = [name for name in names if name not in _NOT_SAID]
 
     def add(self, one: Part) -> None:
-        path = self.asked.documents / documents.part_name(len(self.digests))
+        path = self.asked.files(len(self.digests)).rows
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
             for rows in file.iter_batches(1 << 16, columns=["content_hash", *self.said]):
                 self.contents.add(documents.hashes_of(rows.column("content_hash")))
@@ -135,13 +151,16 @@ class _Fold:
                     self.tree.add(rows.select(["content_hash", *self.said]))
         self.gathered.merge(one.gathered)
         self.digests.append(one.digest)
+        self.sketches.append(one.sketch)
 
-    def draft(self, reused_files: int, *, continued: bool) -> Draft:
+    def draft(self, progress: Progress, reused_files: int, *, continued: bool) -> Draft:
         return Draft(
             self.gathered,
             self.contents.identity(),
             documents.digest_files(self.digests),
             self.tree.root().hex() if self.said else None,
+            self.sketches,
+            progress,
             reused_files,
             continued,
         )
@@ -183,7 +202,7 @@ class _Run:
                 for unit, said in self._pool.hear(0 if busy else _PATIENCE):
                     self._heard(unit, said)
                 self._settle()
-                self._tell()
+                self._on_progress(self._progress())
         except BaseException:
             self._pool.stop()
             raise
@@ -192,6 +211,7 @@ class _Run:
                 self._own[1].close()
         reused = {*self._work.found, *self._work.taken}
         return self._fold.draft(
+            self._progress(),
             sum(
                 len(unit.files) for unit in self._work.units if unit.ends and unit.number in reused
             ),
@@ -248,7 +268,7 @@ class _Run:
         if error is not None:
             raise error
 
-    def _tell(self) -> None:
+    def _progress(self) -> Progress:
         folded = self._work.units[: len(self._fold.digests)]
         done = [*folded, *(self._work.units[number] for number in self._parts)]
         counted: list[documents.Totals | Step] = [
@@ -258,14 +278,13 @@ class _Run:
         ]
         files = sum(len(unit.files) for unit in done if unit.ends)
         files += sum(step.files for step in self._steps.values())
-        self._on_progress(
-            Progress(
-                documents=sum(it.documents for it in counted),
-                bytes=sum(it.bytes for it in counted),
-                files=files,
-                total_files=sum(len(unit.files) for unit in self._work.units if unit.ends),
-                read=sum(unit.size for unit in done),
-                total=self._total,
-                reused=self._reused,
-            )
+        return Progress(
+            phase=Phase.READING,
+            documents=sum(it.documents for it in counted),
+            bytes=sum(it.bytes for it in counted),
+            files=files,
+            total_files=sum(len(unit.files) for unit in self._work.units if unit.ends),
+            read=sum(unit.size for unit in done),
+            total=self._total,
+            reused=self._reused,
         )

@@ -18,6 +18,7 @@ from registry.core.certificate import HumanFraction
 from registry.core.claim import Property
 from registry.core.dataset import Assessment, DatasetRef, Origin
 from registry.core.evidence import DateInterval, iso_time, to_micros
+from registry.core.sketch import guaranteed_tokens
 from registry.db.models import (
     Acquisition,
     Claim,
@@ -25,9 +26,12 @@ from registry.db.models import (
     LineageEdge,
     Location,
     MixtureInput,
+    SketchTable,
     Snapshot,
 )
 from registry.query import catalogue
+from registry.query.overlaps import inside
+from registry.query.overlaps.records import overlap_records
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
 
 
@@ -124,6 +128,8 @@ def version_record(
         "origins": {str(name): sums for name, sums in sums_by_origin(stand).items()},
         "human_fraction": declared(stand).to_json(),
         "contested": int(np.count_nonzero(stand.view.contested)),
+        "most_repeated": inside.most_repeated(store, stand) if version.exact_duplicates else None,
+        "overlaps": overlap_records(session, version, caller),
         "generators": stand.generators.used(),
         "licenses": stand.licenses.used(),
         "languages": stand.languages.used(),
@@ -149,7 +155,20 @@ def version_record(
             _snapshot(item, part)
             for item, part in catalogue.snapshots_with(session, version, caller)
         ],
+        "index": index_record(catalogue.sketches(session, version)),
         "log_size": ledger.size(session),
+    }
+
+
+def index_record(sketches: SketchTable | None) -> dict[str, Any] | None:
+    """Return how the documents of a version are found, or None if by their content alone."""
+    if sketches is None:
+        return None
+    return {
+        "scheme": sketches.scheme,
+        "sketched": sketches.sketched,
+        "without_tokens": sketches.documents - sketches.sketched,
+        "passages": None if sketches.window is None else guaranteed_tokens(sketches.window),
     }
 
 

@@ -8,7 +8,9 @@ order is first spooled to disk and then taken from by content.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ import sqlalchemy as sa
 
 from registry import readers
 from registry.blobs import Store
+from registry.core.dataset import DatasetRef
 from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, Location
 from registry.db.session import Database
@@ -49,6 +52,31 @@ class SourceFailedError(ConflictError):
         )
         self.version = version
         self.uid = uid
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Texts of a version, as they stand in one of its locations.
+
+    Attributes:
+        ref: The version's name, for messages.
+        version: The version.
+        order_root: The reading order.
+        hashes: The contents of all rows in that order.
+        rows: The rows that are wanted, ascending.
+    """
+
+    ref: DatasetRef
+    version: DatasetVersion
+    order_root: str
+    hashes: Hashes
+    rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, item: PlannedInput) -> Self:
+        """Return what an input of a plan draws."""
+        stand = item.standing
+        return cls(item.ref, stand.version, stand.location.order_root, stand.hashes, item.rows)
 
 
 class TextSource:
@@ -111,13 +139,18 @@ class TextSource:
             for cutter in cutters.values():
                 cutter.close()
 
-    def texts(self, item: PlannedInput) -> Generator[pa.Array]:
-        """Give the texts of an input's drawn rows in order, every one of them checked."""
-        stand = item.standing
-        places = [place for place in self.places(stand.version) if place.uid not in self._avoid]
+    def texts(self, asked: PlannedInput | Wanted) -> Generator[pa.Array]:
+        """Give the texts of an input's drawn rows in order, every one of them checked.
+
+        Raises:
+            SourceFailedError: A place does not have what was registered.
+            ConflictError: There is no place left.
+        """
+        item = asked if isinstance(asked, Wanted) else Wanted.of(asked)
+        places = [place for place in self.places(item.version) if place.uid not in self._avoid]
         if not places:
             raise ConflictError(f"no place has the texts of `{item.ref.short}` any more")
-        alike = [place for place in places if place.order_root == stand.location.order_root]
+        alike = [place for place in places if place.order_root == item.order_root]
         place = (alike or list(places))[0]
         try:
             if alike:
@@ -129,7 +162,7 @@ class TextSource:
         except RegistryError as error:
             raise SourceFailedError(
                 f"{error.message}, needed for `{item.ref.short}`",
-                stand.version,
+                item.version,
                 place.uid,
                 hint=error.hint if isinstance(error, UnavailableError) else None,
             ) from error
@@ -142,9 +175,9 @@ class TextSource:
         files = [base / file["name"] for file in place.files]
         return readers.documents(readers.discover(files, options, every=True).files, options)
 
-    def _streamed(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
+    def _streamed(self, item: Wanted, place: Location) -> Generator[pa.Array]:
         """Read a place that has the rows in the same order."""
-        rows, expected = item.rows, item.standing.hashes
+        rows, expected = item.rows, item.hashes
         begin = at = 0
         for batch in self._batches(place):
             end = begin + batch.num_rows
@@ -165,13 +198,13 @@ class TextSource:
         if at < len(rows):
             raise SourceFailedError(
                 f"`{place.base}` has fewer documents than were registered as `{item.ref.short}`",
-                item.standing.version,
+                item.version,
                 place.uid,
             )
 
     def _check(
         self,
-        item: PlannedInput,
+        item: Wanted,
         place: Location,
         texts: pa.Array,
         expected: Hashes,
@@ -194,13 +227,13 @@ class TextSource:
             where = f"record {record} of `{parse(place.base) / file}`"
         raise SourceFailedError(
             f"{where}: the text is not the one that was registered as `{item.ref.short}`",
-            item.standing.version,
+            item.version,
             place.uid,
         )
 
-    def _spooled(self, item: PlannedInput, place: Location) -> Generator[pa.Array]:
+    def _spooled(self, item: Wanted, place: Location) -> Generator[pa.Array]:
         """Read a place that has the same texts in another order, by content."""
-        wanted = np.sort(item.standing.hashes[item.rows])
+        wanted = np.sort(item.hashes[item.rows])
         spool = self._scratch / f"spool-{place.uid}.arrow"
         self._scratch.mkdir(parents=True, exist_ok=True)
         schema = pa.schema([pa.field("text", pa.large_string())])
@@ -219,18 +252,18 @@ class TextSource:
             spool.unlink(missing_ok=True)
 
     def _from_spool(
-        self, item: PlannedInput, place: Location, spool: Path, found: list[Hashes]
+        self, item: Wanted, place: Location, spool: Path, found: list[Hashes]
     ) -> Generator[pa.Array]:
         hashes = np.concatenate(found) if found else np.empty(0, "S32")
         order = np.argsort(hashes, kind="stable")
-        expected = item.standing.hashes[item.rows]
+        expected = item.hashes[item.rows]
         at = np.searchsorted(hashes[order], expected)
         if len(expected) and (
             not len(hashes) or (hashes[order][np.minimum(at, len(hashes) - 1)] != expected).any()
         ):
             raise SourceFailedError(
                 f"`{place.base}` lacks texts that were registered as `{item.ref.short}`",
-                item.standing.version,
+                item.version,
                 place.uid,
             )
         positions = order[at]
@@ -244,7 +277,7 @@ class TextSource:
                 if hash_texts(texts) != expected[begin : begin + 1024].tobytes():
                     raise SourceFailedError(
                         f"the texts spooled from `{place.base}` changed on disk",
-                        item.standing.version,
+                        item.version,
                         place.uid,
                     )
                 yield texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from registry.core.dataset import (
     Access,
@@ -16,6 +16,7 @@ from registry.core.evidence import DateInterval
 from registry.core.source import ReadOptions
 from registry.db.models import (
     DatasetVersion,
+    SketchTable,
 )
 from registry.errors import InvalidInputError
 
@@ -130,6 +131,11 @@ class Registration:
         files: How many files there are.
         reused_files: How many of them were not read, because they had not changed since.
         same_content: Other datasets' versions with exactly this content.
+        index: What is known of the sketches of the version, or None if it has none.
+        uncompacted: Why the index could not be compacted after it, or None.
+        known: What other versions have of these documents (`register.known.record`); None where
+            nothing was recorded.
+        uncompared: Why the documents could not be compared with those of other versions, or None.
     """
 
     version: DatasetVersion
@@ -141,3 +147,7 @@ class Registration:
     files: int
     reused_files: int
     same_content: tuple[DatasetRef, ...]
+    index: SketchTable | None
+    uncompacted: str | None = None
+    known: dict[str, Any] | None = None
+    uncompared: str | None = None

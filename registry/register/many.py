@@ -81,6 +81,7 @@ def many(
                     options=entry.options(),
                     clock=clock,
                     keep=entry.keep,
+                    window=entry.window(),
                     reread=reread,
                     jobs=jobs,
                     dry_run=dry_run,

@@ -8,21 +8,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import __version__, documents, intents, places, readers
-from registry.blobs import DOCUMENTS, NOTES, VAULT, Store
+from registry import __version__, intents, places, readers
+from registry.blobs import NOTES, Store
 from registry.core.digest import digest_of
+from registry.core.sketch import SCHEME, SketchParams
 from registry.core.source import ReadOptions
-from registry.db.models import DatasetVersion, Location
+from registry.db.models import DatasetVersion, Location, SketchTable
 from registry.db.session import Database
 from registry.errors import InvalidInputError, UnavailableError
 from registry.intake import earlier, journal, run
 from registry.intake.earlier import Earlier
-from registry.intake.part import Asked as HowAsked
+from registry.intake.part import Asked as Intake
 from registry.intake.pool import Pool
 from registry.intake.run import Draft, Progress
 from registry.query import catalogue
@@ -43,6 +45,7 @@ class Asked:
         declaration: What is said about the whole dataset.
         options: How files become documents.
         keep: Keep the texts.
+        window: Passages are the least of so many hashes in a row; None for no passages.
         reread: Read every file, also one that has not changed since it was read.
         jobs: How many processes may read at once; None for as many as there are cores.
         started: When it began.
@@ -52,9 +55,14 @@ class Asked:
     declaration: Declaration
     options: ReadOptions
     keep: bool
+    window: int | None
     reread: bool
     jobs: int | None
     started: dt.datetime
+
+    def intake(self, folder: Path) -> Intake:
+        """Return how its files are read, and that what they give goes into a folder."""
+        return Intake(self.options, folder, self.keep, self.window)
 
     @property
     def key(self) -> str:
@@ -66,6 +74,7 @@ class Asked:
                 "keep": self.keep,
                 "options": self.options.to_json(),
                 "release": __version__,
+                "window": self.window,
             }
         )
 
@@ -86,7 +95,7 @@ def read(
     clock: Clock,
     on_progress: Callable[[Progress], None] | None,
 ) -> Draft:
-    """Read every document once: hash, count, and write the document table.
+    """Read every document once: hash, count, sketch, and write the document table.
 
     Raises:
         InvalidInputError: A file cannot be read under the options, or there is no document.
@@ -100,7 +109,7 @@ def read(
             on_progress(now)
 
     try:
-        how = HowAsked(asked.options, staging / DOCUMENTS, staging / VAULT if asked.keep else None)
+        how = asked.intake(staging)
         for folder in (*how.folders, staging / NOTES):
             folder.mkdir()
         tables: list[Earlier] = []
@@ -117,13 +126,18 @@ def read(
         work = run.Work(units, taken, found, how, staging / NOTES, asked.jobs, unsettled)
         draft = run.read(work, pool, watch)
     except OSError as error:
-        raise UnavailableError(
-            f"the storage `{store.root}` cannot be written: {error.strerror or error}",
-            hint="make room on the disk; nothing was recorded",
-        ) from error
+        raise cannot_write(store, error) from error
     if not draft.gathered.totals.documents:
         raise _nothing(asked, draft)
     return draft
+
+
+def cannot_write(store: Store, error: OSError) -> UnavailableError:
+    """Return the error for a storage that refuses, which `error` is to be the cause of."""
+    return UnavailableError(
+        f"the storage `{store.root}` cannot be written: {error.strerror or error}",
+        hint="make room on the disk; nothing was recorded",
+    )
 
 
 def _nothing(asked: Asked, draft: Draft) -> InvalidInputError:
@@ -137,29 +151,45 @@ def _nothing(asked: Asked, draft: Draft) -> InvalidInputError:
 
 
 def _tables(session: Session, store: Store, asked: Asked) -> list[Earlier]:
-    """Return the tables of the dataset that were made with the same options, newest first."""
+    """Return the tables of the dataset that were made with the same options, newest first.
+
+    Tables without such sketches as are asked for are of no use.
+    """
     owner = catalogue.find_dataset(session, asked.declaration.ref)
     if owner is None:
         return []
-    found = session.scalars(
-        sa.select(Location)
+    found = session.execute(
+        sa.select(Location, SketchTable.digest)
         .join(DatasetVersion, Location.version_id == DatasetVersion.id)
-        .where(DatasetVersion.dataset_id == owner.id)
+        .join(SketchTable, SketchTable.location_id == Location.id)
+        .where(
+            DatasetVersion.dataset_id == owner.id,
+            SketchTable.scheme == SCHEME,
+            SketchTable.permutations == SketchParams().permutations,
+            SketchTable.window.is_(None)
+            if asked.window is None
+            else SketchTable.window == asked.window,
+        )
         .order_by(Location.kept.desc(), Location.id.desc())
     )
     options = asked.options.to_json()
     return [
-        _table(store, place)
-        for place in found
-        if place.options == options
-        and (place.kept or not asked.keep)
-        and documents.is_whole(store.documents(place.uid), place.table_digest)
+        _table(store, place, sketch_digest)
+        for place, sketch_digest in found
+        if place.options == options and (place.kept or not asked.keep)
     ]
 
 
-def _table(store: Store, place: Location) -> Earlier:
+def _table(store: Store, place: Location, sketch_digest: str) -> Earlier:
     texts = store.vault(place.uid) if place.kept else None
-    return Earlier(store.documents(place.uid), texts, [_state(place, file) for file in place.files])
+    return Earlier(
+        store.documents(place.uid),
+        place.table_digest,
+        store.sketches(place.uid),
+        sketch_digest,
+        texts,
+        [_state(place, file) for file in place.files],
+    )
 
 
 def _state(place: Location, file: dict[str, Any]) -> dict[str, Any] | None:

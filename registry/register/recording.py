@@ -34,7 +34,9 @@ from registry.db.models import (
 from registry.intake.run import Draft
 from registry.places import relative
 from registry.query import catalogue
+from registry.register import indexing
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
+from registry.register.indexing import Made, Wanted
 from registry.register.reading import Asked
 
 MAX_GENERATORS: Final = 200
@@ -48,25 +50,32 @@ class Recorded:
     uses_table: bool
 
 
+def wanted(session: Session, asked: Asked, draft: Draft) -> Wanted:
+    """Return what recording this now would add to the index."""
+    owner = catalogue.find_dataset(session, asked.declaration.ref)
+    known = None if owner is None else _known(session, owner, draft)
+    if known is None:
+        return Wanted.ALL
+    base, names = relative([file.path for file in asked.found.files])
+    is_new = _new_place(session, known, asked, draft, base, names)
+    return Wanted.CONTENTS if is_new else Wanted.NOTHING
+
+
 def record(
     session: Session,
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
+    index: Made,
     now: dt.datetime,
 ) -> Recorded:
-    """Write the rows and the log entry that binds them."""
+    """Write the rows and the log entry that binds them, and the rows of the index."""
     found, declaration, options = asked.found, asked.declaration, asked.options
     rows: list[Base] = []
     owner = _dataset(session, declaration, now, rows)
     base, names = relative([file.path for file in found.files])
     same = _same_content(session, draft, owner)
-    known = session.execute(
-        sa.select(DatasetVersion).where(
-            DatasetVersion.dataset_id == owner.id,
-            DatasetVersion.content_root == draft.identity.content_root,
-        )
-    ).scalar_one_or_none()
+    known = _known(session, owner, draft)
     target = known or _new_version(session, owner, draft, now, rows)
     place = None
     if known is None or _new_place(session, known, asked, draft, base, names):
@@ -91,6 +100,7 @@ def record(
         acquired = Acquisition(location_id=place.id, **_fields(declaration.acquired))
         session.add(acquired)
         rows += [place, acquired]
+        indexing.add(session, place, asked, draft, index, first=known is None, now=now)
     new_claims = _not_yet_made(session, known, _claims(declaration, draft, options))
     if place is None:
         new_claims = [made for made in new_claims if made.location_id != _HERE]
@@ -121,8 +131,18 @@ def record(
         files=len(found.files),
         reused_files=draft.reused_files,
         same_content=same,
+        index=catalogue.sketches(session, target),
     )
     return Recorded(registration, place is not None)
+
+
+def _known(session: Session, owner: Dataset, draft: Draft) -> DatasetVersion | None:
+    return session.execute(
+        sa.select(DatasetVersion).where(
+            DatasetVersion.dataset_id == owner.id,
+            DatasetVersion.content_root == draft.identity.content_root,
+        )
+    ).scalar_one_or_none()
 
 
 _HERE: Final = -1

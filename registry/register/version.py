@@ -5,22 +5,23 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from registry import intents, readers
+from registry import intents, merging, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
+from registry.core.sketch import WINDOW
 from registry.core.source import ReadOptions
-from registry.db.models import (
-    IntentKind,
-)
+from registry.db.models import DatasetVersion, IntentKind
 from registry.db.session import Database
-from registry.errors import InvalidInputError
+from registry.errors import InvalidInputError, RegistryError
 from registry.intake.pool import Pool
-from registry.intake.run import Draft, Progress
+from registry.intake.run import Draft, Phase, Progress
 from registry.places import Place
-from registry.register.declaration import Declaration, Registration
-from registry.register.reading import Asked, Clock, read
-from registry.register.recording import Recorded, record
+from registry.register import indexing, known
+from registry.register.declaration import Declaration, Outcome, Registration
+from registry.register.indexing import Made, Wanted
+from registry.register.reading import Asked, Clock, cannot_write, read
+from registry.register.recording import Recorded, record, wanted
 
 
 def version(
@@ -32,6 +33,7 @@ def version(
     options: ReadOptions,
     clock: Clock,
     keep: bool = False,
+    window: int | None = WINDOW,
     reread: bool = False,
     jobs: int | None = None,
     dry_run: bool = False,
@@ -53,6 +55,7 @@ def version(
         options: How files become documents, and what each record says itself.
         clock: The registry's clock.
         keep: Keep the texts in the vault, so that they outlive their files.
+        window: Passages are the least of so many hashes in a row; None for no passages.
         reread: Read every file, also those that have not changed.
         jobs: How many processes may read at once; None for as many as there are cores.
         dry_run: Do everything, and record nothing.
@@ -71,7 +74,7 @@ def version(
             "standard input cannot be read again when its texts are exported",
             hint="keep the texts with `--keep`, or write them to a file first",
         )
-    asked = Asked(found, declaration, options, keep, reread, jobs, started=clock())
+    asked = Asked(found, declaration, options, keep, window, reread, jobs, started=clock())
     intents.recover(database, store, now=clock())
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
@@ -79,17 +82,52 @@ def version(
             draft = read(
                 database, store, writer, asked, pool=workers, clock=clock, on_progress=on_progress
             )
+        made = _indexed(database, store, writer, asked, draft, clock=clock, on_progress=on_progress)
         if dry_run:
-            result = _tried(database, writer, asked, draft, clock)
+            result = _tried(database, store, writer, asked, draft, made, clock=clock)
         else:
-            result = _recorded(database, store, writer, asked, draft, clock)
+            result = _recorded(database, store, writer, asked, draft, made, clock=clock)
     except BaseException as error:
         intents.abandon(database, store, writer, resumable=not _is_full(error))
         raise
     if dry_run or not result.uses_table:
         # What an interrupted registration had read is still of use after it was tried out.
         intents.abandon(database, store, writer, resumable=dry_run and draft.continued)
-    return result.registration
+    done = result.registration
+    if dry_run:
+        return done
+    if result.uses_table:
+        uncompared = _compared(database, store, clock)
+        uncompacted = _compacted(database, store, clock)
+        done = replace(done, uncompared=uncompared, uncompacted=uncompacted)
+    with database.read() as session:
+        here = session.get_one(DatasetVersion, done.version.id)
+        return replace(done, known=known.record(session, store, here))
+
+
+def _indexed(
+    database: Database,
+    store: Store,
+    writer: intents.Writer,
+    asked: Asked,
+    draft: Draft,
+    *,
+    clock: Clock,
+    on_progress: Callable[[Progress], None] | None,
+) -> Made:
+    """Make the index files of what was read, as far as they will be of use."""
+    with database.read() as session:
+        needed = wanted(session, asked, draft)
+
+    def watch() -> None:
+        intents.renew(database, writer, now=clock())
+        if on_progress:
+            on_progress(replace(draft.progress, phase=Phase.INDEXING))
+
+    try:
+        return indexing.make(asked, draft, store.staging(writer.uid), needed, on_progress=watch)
+    except OSError as error:
+        raise cannot_write(store, error) from error
 
 
 def _recorded(
@@ -98,19 +136,25 @@ def _recorded(
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
+    made: Made,
+    *,
     clock: Clock,
 ) -> Recorded:
     """Put the files into their place, then record everything in one transaction."""
     store.publish(writer.uid, DOCUMENTS)
     if asked.keep:
         store.publish(writer.uid, VAULT)
+    indexing.publish(store, writer.uid, made)
     store.end_staging(writer.uid)
     with database.write() as session:
-        result = record(session, writer, asked, draft, clock())
+        result = record(session, writer, asked, draft, made, clock())
         if result.uses_table:
             intents.close(session, writer)
         else:
             intents.close_without_files(session, writer)
+    if made.wanted is Wanted.ALL and result.registration.outcome is not Outcome.REGISTERED:
+        # Another command has recorded this content since: of the index, less is needed.
+        intents.drop_index_files(database, store)
     return result
 
 
@@ -120,16 +164,43 @@ class _Undone(Exception):  # noqa: N818 - it ends a transaction, and nobody else
 
 
 def _tried(
-    database: Database, writer: intents.Writer, asked: Asked, draft: Draft, clock: Clock
+    database: Database,
+    store: Store,
+    writer: intents.Writer,
+    asked: Asked,
+    draft: Draft,
+    made: Made,
+    *,
+    clock: Clock,
 ) -> Recorded:
     """Record everything in a transaction that is then undone."""
     try:
         with database.write() as session:
-            result = record(session, writer, asked, draft, clock())
+            result = record(session, writer, asked, draft, made, clock())
+            done = result.registration
+            would = known.tried(session, store.trying(writer.uid), done.version, clock())
             session.expunge_all()
-            raise _Undone(result)
+            raise _Undone(replace(result, registration=replace(done, known=would)))
     except _Undone as undone:
         return undone.result
+
+
+def _compared(database: Database, store: Store, clock: Clock) -> str | None:
+    """Compare documents with those of other versions; return why not, which undoes nothing."""
+    try:
+        known.compare(database, store, clock=clock)
+    except RegistryError as error:
+        return error.message
+    return None
+
+
+def _compacted(database: Database, store: Store, clock: Clock) -> str | None:
+    """Merge small index files; return why that could not be done, which undoes nothing."""
+    try:
+        problem = merging.compact(database, store, clock=clock).problem
+    except RegistryError as error:
+        problem = error
+    return None if problem is None else problem.message
 
 
 def _is_full(error: BaseException) -> bool:

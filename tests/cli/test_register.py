@@ -15,6 +15,7 @@ from tests.cli.running import Cli
 KEYS = {
     "dataset", "version", "outcome", "added", "documents", "distinct", "exact_duplicates", "empty",
     "bytes", "words", "content_root", "files", "skipped", "bad_input", "same_content", "dry_run", "reused_files",
+    "index", "uncompacted",
 }  # fmt: skip
 
 
@@ -40,7 +41,8 @@ def test_a_dataset_is_registered(cli: Cli, tmp_path: Path) -> None:
         "documents": 3, "distinct": 2, "exact_duplicates": 1, "empty": 1, "bytes": 16, "words": 4,
         "content_root": None, "files": 1, "skipped": [str(tmp_path / "d/dataset.json")],
         "bad_input": {"count": 0, "listed": []}, "same_content": [],
-        "dry_run": False, "reused_files": 0,
+        "dry_run": False, "reused_files": 0, "uncompacted": None,
+        "index": {"scheme": "sketch/v1", "sketched": 2, "without_tokens": 1, "passages": 25},
     }  # fmt: skip
 
 

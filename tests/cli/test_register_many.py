@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.progress import watcher
-from registry.intake.run import Progress
+from registry.intake.run import Phase, Progress
 from tests.cli.running import Cli
 
 
@@ -199,11 +200,15 @@ def test_a_terminal_sees_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> 
     watch = watcher("auto")
     watch.source("local/a", 2, 3)
     now = 110.0
-    watch.update(Progress(1200, 50_000_000, 3, 9, 30_000_000, 90_000_000, 10_000_000))
-    watch.update(Progress(1201, 50_000_000, 3, 9, 30_000_000, 90_000_000, 10_000_000))
+    so_far = Progress(Phase.READING, 1200, 50_000_000, 3, 9, 30_000_000, 90_000_000, 10_000_000)
+    watch.update(so_far)
+    watch.update(dataclasses.replace(so_far, documents=1201))
+    now = 120.0
+    watch.update(dataclasses.replace(so_far, phase=Phase.INDEXING))
     watch.end("registered")
     assert screen.getvalue().split("\r\x1b[K") == [
         "",
         "2/3 local/a · 3/9 files · 1,200 documents · 50.0 MB · 5.00 MB/s · 0:30 left",
+        "2/3 local/a · indexing 1,200 documents",
         "",
     ]

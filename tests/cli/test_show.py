@@ -13,7 +13,7 @@ from tests.cli.running import Cli
 from tests.world import World
 
 SHOWN = {
-    "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
+    "index",    "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
     "exact_duplicates", "empty", "bytes", "words", "origin", "assessment", "origins",
     "human_fraction", "contested", "generators", "licenses", "languages", "dates", "claims",
     "locations", "acquisition", "lineage", "snapshots", "log_size",

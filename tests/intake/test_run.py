@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from registry import documents, readers
 from registry.core.dataset import Origin
 from registry.core.source import OnBadInput, ReadOptions
 from registry.errors import InvalidInputError, UnavailableError
+from registry.index import parts
 from registry.intake import earlier, journal, pool, run, units
 from registry.intake.part import Asked
 from registry.intake.run import Draft, Progress, Work
@@ -45,7 +46,7 @@ def write(folder: Path, files: int = 6, records: int = 50) -> Path:
 
 def work(tmp: Path, source: Path, options: ReadOptions = ORIGINS, jobs: int = 1) -> Work:
     made = tmp / f"work-{len(list(tmp.iterdir()))}"
-    asked = Asked(options, made / "documents", made / "vault")
+    asked = Asked(options, made, keep=True)
     for folder in (*asked.folders, made / "notes"):
         folder.mkdir(parents=True)
     cut, _ = earlier.plan(readers.discover([source], options).files, [])
@@ -86,7 +87,8 @@ def test_the_content_is_the_same_however_it_is_read(
     assert len(pieces.units) == 6
     made = read(pieces, nothing)
     assert summary(made) == summary(expected)
-    for folder, other in zip(pieces.asked.folders, whole.asked.folders, strict=True):
+    for name in ("documents", "vault"):
+        folder, other = pieces.asked.folder / name, whole.asked.folder / name
         assert len(documents.files_of(folder)) == 6
         tables = [
             pa.concat_tables(pq.read_table(path) for path in documents.files_of(it))
@@ -274,6 +276,17 @@ def test_a_file_that_was_written_to_is_read_again(tmp_path: Path) -> None:
     assert draft.gathered.totals.documents == 301
 
 
+def earlier_of(made: Work, draft: Draft, files: Sequence[readers.SourceFile]) -> earlier.Earlier:
+    return earlier.Earlier(
+        made.asked.documents,
+        draft.table_digest,
+        made.asked.folder / "sketches",
+        parts.digest_of(part.digest for part in draft.parts),
+        made.asked.folder / "vault",
+        [units.state(file) for file in files],
+    )
+
+
 @pytest.mark.usefixtures("small_units")
 def test_an_error_in_a_later_file_does_not_keep_earlier_rows_from_being_taken(
     tmp_path: Path,
@@ -281,11 +294,9 @@ def test_an_error_in_a_later_file_does_not_keep_earlier_rows_from_being_taken(
     """Otherwise the run would wait for them for ever."""
     source = write(tmp_path / "source")
     first = work(tmp_path, source)
-    read(first, nothing)
+    draft = read(first, nothing)
     files = readers.discover([source], ORIGINS).files
-    table = earlier.Earlier(
-        first.asked.documents, first.asked.texts, [units.state(file) for file in files]
-    )
+    table = earlier_of(first, draft, files)
     with (source / "5.parquet").open("ab") as file:
         file.write(b"damage")
     cut, taken = earlier.plan(readers.discover([source], ORIGINS).files, [table])
