@@ -96,7 +96,11 @@ def _listening(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with contextlib.ExitStack() as stack:
         try:
-            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            # With its protocol named, connections send what they have at once (TCP_NODELAY);
+            # otherwise asyncio does not know that they are TCP, and answers wait for 40 ms.
+            listener = stack.enter_context(
+                socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            )
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, port))
             listener.listen(128)

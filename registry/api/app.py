@@ -12,10 +12,11 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from registry import __version__, home
-from registry.api import caching, problems
+from registry.api import bounded, caching, problems
 from registry.api.deps import Registry
-from registry.api.routes import datasets, health, snapshots, versions
+from registry.api.routes import datasets, documents, health, lookup, snapshots, versions
 from registry.blobs import Store
+from registry.query.whereis.finder import Finder
 from registry.settings import Settings
 
 TITLE: Final = "Firsthand"
@@ -37,10 +38,13 @@ def create_app(settings: Settings) -> FastAPI:
         InvalidInputError: The database's URL cannot be used.
     """
     database = home.open_database(settings)
+    store = Store(settings.storage)
+    finder = Finder(store)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        finder.close()
         database.dispose()
 
     app = FastAPI(
@@ -53,13 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        middleware=[Middleware(caching.Conditional)],
+        middleware=[Middleware(caching.Conditional), Middleware(bounded.Bounded)],
         generate_unique_id_function=_operation_id,
     )
-    app.state.registry = Registry(database, Store(settings.storage))
+    app.state.registry = Registry(database, store, finder)
     problems.install(app)
     app.add_exception_handler(caching.NotModifiedError, caching.not_modified)
-    for module in (datasets, versions, snapshots, health):
+    for module in (datasets, versions, snapshots, documents, lookup, health):
         app.include_router(module.router)
     _describe(app)
     return app

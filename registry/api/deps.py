@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -17,24 +18,42 @@ from registry.core.caller import OPERATOR, Caller
 from registry.core.dataset import MAX_NAME_LENGTH, DatasetRef, check_name
 from registry.db.session import Database
 from registry.errors import NotAllowedError
+from registry.query.whereis.finder import Finder, Looking
 
 # A name without `..`, and without what regular expressions of other languages lack.
 NAME_PATTERN: Final = r"^[a-z0-9](?:(?:\.?[_-])*\.?[a-z0-9])*$"
 DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
+HASH_PATTERN: Final = r"^(?:sha256:)?[0-9a-f]{64}$"
 LAST_NUMBER: Final = 999_999_999
+MOST_QUESTIONS: Final = 1000
+"""How many texts, and how many hashes, can be asked about at once."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _HERE = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """An open registry."""
+    """An open registry.
+
+    Attributes:
+        database: Its catalogue.
+        store: Its storage.
+        finder: What answers questions about texts, and keeps what they need often.
+    """
 
     database: Database
     store: Store
+    finder: Finder
+
+    @contextmanager
+    def look(self, caller: Caller) -> Iterator[Looking]:
+        """Give the catalogue with its index, as a caller sees it."""
+        with self.database.read() as session, self.finder.look(session, caller) as looking:
+            yield looking
 
 
-def registry(request: Request) -> Registry:
+# These two wait for nothing: as coroutines they take no thread of their own, which takes longer.
+async def registry(request: Request) -> Registry:
     """Return the registry that this application serves."""
     found = request.app.state.registry
     assert isinstance(found, Registry)  # noqa: S101 - `create_app` puts it there
@@ -44,7 +63,7 @@ def registry(request: Request) -> Registry:
 RegistryDep = Annotated[Registry, Depends(registry)]
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     """Return who asks: there are no keys yet, so only this machine's user, who may see everything.
 
     The name in `Host` is checked too: a web page that has its own name lead to 127.0.0.1 must
@@ -132,6 +151,13 @@ def version_ref(
 
 
 VersionDep = Annotated[DatasetRef, Depends(version_ref)]
+ContentHash = Annotated[
+    str,
+    Path(
+        pattern=HASH_PATTERN,
+        description="SHA-256 of a text's UTF-8 bytes, in hexadecimal; `sha256:` may stand before.",
+    ),
+]
 SnapshotRoot = Annotated[
     str, Path(pattern=DIGEST_PATTERN, description="The root of the snapshot, in hexadecimal.")
 ]

@@ -54,8 +54,9 @@ KINDS: Final[dict[type[RegistryError], Kind]] = {
 }
 METHOD: Final = Kind("method-not-allowed", "This path has no such method", 405)
 REQUEST: Final = Kind("bad-request", "The request cannot be read", 400)
+TOO_LARGE: Final = Kind("too-large", "The request is too large", 413)
 UNEXPECTED: Final = Kind("unexpected", "The server made a mistake", 500)
-ALL: Final = (*KINDS.values(), METHOD, REQUEST, UNEXPECTED)
+ALL: Final = (*KINDS.values(), METHOD, REQUEST, TOO_LARGE, UNEXPECTED)
 
 
 class FieldProblem(BaseModel):
@@ -173,7 +174,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
         )
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"`{request.method[:20]}` is not a method of this path"
-        hint = "this interface only reads: use GET"
+        hint = "use GET; only `/v1/lookup` takes POST"
         return answer(request, METHOD, detail, hint=hint, headers=headers)
     kind = Kind(REQUEST.name, REQUEST.title, error.status_code)
     return answer(request, kind, str(error.detail), headers=headers)

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from registry.core.caller import OPERATOR, PUBLIC
 from registry.core.dataset import Origin, Visibility
+from registry.core.digest import sha256_hex
 from registry.core.lineage import EdgeKind
 from tests.api.test_app import ROUTES
 from tests.world import START, World, migrate
@@ -94,7 +95,9 @@ def twins(
 
 def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
     """Return every path that the answers lead to, and those of what is hidden."""
-    found = ["/healthz", "/openapi.json"]
+    found = ["/healthz", "/openapi.json", "/v1/lookup"]
+    for text in (SHARED_TEXT, "Secret.", "Plans.", "By a person.", "Nowhere."):
+        found.append(f"/v1/documents/{sha256_hex(text.encode())}")
     lists = ["/v1/datasets", "/v1/snapshots"]
     for query in (
         "q=e", "q=secret", "namespace=hidden", "namespace=team", "origin=ai", "origin=human",
@@ -112,7 +115,7 @@ def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
         lists += [f"{base}/history", f"{base}/versions"]
         for number in (1, 2, 3):
             found += [f"{base}/versions/{number}", f"{base}/versions/{number}/lineage"]
-            lists.append(f"{base}/versions/{number}/claims")
+            lists += [f"{base}/versions/{number}/{part}" for part in ("claims", "duplicates")]
     roots = [item["snapshot_root"] for item in client.get("/v1/snapshots").json()["items"]]
     assert len(roots) == 1
     for root in [*roots, *hidden_roots, "0" * 64]:

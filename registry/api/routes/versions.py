@@ -7,10 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from registry.api.caching import ByState
-from registry.api.deps import CallerDep, DatasetDep, RegistryDep, SessionDep, VersionDep
+from registry.api.deps import (
+    CallerDep,
+    DatasetDep,
+    RegistryDep,
+    SessionDep,
+    VersionDep,
+)
 from registry.api.links import next_of
 from registry.api.problems import documented
 from registry.api.schemas import (
+    DuplicateOut,
+    DuplicatesIn,
     LineageOut,
     NumberedClaimOut,
     NumbersIn,
@@ -19,13 +27,12 @@ from registry.api.schemas import (
     VersionRecordOut,
 )
 from registry.query import catalogue, pages, show
+from registry.query.whereis.duplicates import duplicates
 
-router = APIRouter(
-    prefix="/v1/datasets/{namespace}/{name}/versions", tags=["versions"], dependencies=[ByState]
-)
+router = APIRouter(prefix="/v1/datasets/{namespace}/{name}/versions", tags=["versions"])
 
 
-@router.get("", responses=documented(304, 404, 422))
+@router.get("", responses=documented(304, 404, 422), dependencies=[ByState])
 def list_versions(
     request: Request,
     session: SessionDep,
@@ -38,7 +45,7 @@ def list_versions(
     return Page[VersionOut].model_validate(next_of(request, page))
 
 
-@router.get("/{number}", responses=documented(304, 404, 409, 422))
+@router.get("/{number}", responses=documented(304, 404, 409, 422), dependencies=[ByState])
 def get_version(
     registry: RegistryDep, session: SessionDep, caller: CallerDep, ref: VersionDep
 ) -> VersionRecordOut:
@@ -47,7 +54,7 @@ def get_version(
     return VersionRecordOut.model_validate(record)
 
 
-@router.get("/{number}/claims", responses=documented(304, 404, 422))
+@router.get("/{number}/claims", responses=documented(304, 404, 422), dependencies=[ByState])
 def list_claims(
     request: Request,
     session: SessionDep,
@@ -60,8 +67,33 @@ def list_claims(
     return Page[NumberedClaimOut].model_validate(next_of(request, page))
 
 
-@router.get("/{number}/lineage", responses=documented(304, 404, 422))
+@router.get("/{number}/lineage", responses=documented(304, 404, 422), dependencies=[ByState])
 def get_lineage(session: SessionDep, caller: CallerDep, ref: VersionDep) -> LineageOut:
     """What a version came from, and what came from it."""
     version = catalogue.version(session, ref, caller)
     return LineageOut.model_validate(show.lineage_record(session, version, caller))
+
+
+# The log's size does not name these answers: the index is not in the log.
+@router.get("/{number}/duplicates", responses=documented(304, 404, 409, 422))
+def list_duplicates(
+    request: Request,
+    registry: RegistryDep,
+    caller: CallerDep,
+    ref: VersionDep,
+    asked: Annotated[DuplicatesIn, Query()],
+) -> Page[DuplicateOut]:
+    """The documents of a version that have equal or near ones anywhere, in reading order.
+
+    A page goes through a bounded number of documents: it may be short or empty, and `next` leads
+    on until it is null.
+    """
+    with registry.look(caller) as looking:
+        page = duplicates(
+            looking,
+            catalogue.version(looking.session, ref, caller),
+            after=asked.after,
+            limit=asked.limit,
+            min_similarity=asked.min_similarity,
+        )
+    return Page[DuplicateOut].model_validate(next_of(request, page))

@@ -6,29 +6,23 @@ labels are looked up, so for as long as one version is looked at, they are held 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from registry.blobs import Store
 from registry.core.claim import Amounts, Mask, OriginVoice, Ranks, granted_bytes
 from registry.core.contents import Hashes, member
-from registry.db.models import Location
-from registry.query.standing.part import EVERYTHING, Codes, parts
+from registry.query.standing.part import Codes, Part
 
 
 class Elsewhere:
     """The data of one location, to be asked about texts that it has."""
 
-    def __init__(self, store: Store, location: Location) -> None:
-        """Refer to the location's table, which is read as far as it is asked for.
-
-        Raises:
-            ConflictError: It is missing or was changed.
-        """
-        self._parts = list(parts(store, location, EVERYTHING))
+    def __init__(self, parts: Iterable[Part]) -> None:
+        """Take the rows of the location's table, with every column; at least one part of them."""
+        self._parts = list(parts)
         hashes = np.concatenate([part.hashes for part in self._parts])
-        self._order = np.argsort(hashes)
+        self._order = np.argsort(hashes, kind="stable")
         self._hashes = hashes[self._order]
         steps = self._hashes[1:] != self._hashes[:-1]
         self._starts = np.flatnonzero(np.concatenate([[len(hashes) > 0], steps]))

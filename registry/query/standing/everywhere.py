@@ -6,41 +6,29 @@ asked about: memory follows these, and not the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from sqlalchemy.orm import Session
 
-from registry.blobs import Store
-from registry.core.caller import Caller
 from registry.core.claim import UNSAID, Amounts, ClaimKind, Property, Ranks, granted_bytes
 from registry.core.contents import ContentIndex, Hashes
 from registry.core.dataset import Origin
 from registry.db.models import DatasetVersion
-from registry.query import catalogue
 from registry.query.standing.equal import Texts
 from registry.query.standing.part import ORIGINS, Part
 from registry.query.standing.said import Said
 
 
 def lower(
-    session: Session,
-    store: Store,
-    versions: Sequence[DatasetVersion],
-    texts: Sequence[Texts],
-    caller: Caller,
+    versions: Sequence[DatasetVersion], texts: Sequence[Texts], everything: Iterable[Said]
 ) -> None:
     """Apply to texts what any live claim says that does not call them human.
 
-    What is claimed about datasets that the caller may not see is left out: a text must not tell
-    that it occurs there.
-
     Args:
-        session: A reading session.
-        store: The registry's storage.
         versions: The versions that are asked about.
         texts: The texts of each; what is claimed about their own version counts already.
-        caller: Who asks.
+        everything: What is said about every version that may have these texts. Datasets that the
+            caller may not see are left out: a text must not tell that it occurs there.
 
     Raises:
         ConflictError: A document table or stored selection is missing or was changed.
@@ -48,10 +36,10 @@ def lower(
     asked = [version.id for version in versions]
     index: ContentIndex | None = None
     starts = np.cumsum([0, *(len(item.hashes) for item in texts)])
-    for version in catalogue.all_versions(session, caller):
-        if asked == [version.id]:
+    for said in everything:
+        if asked == [said.version.id]:
             continue
-        for hashes, ranks, human in _not_human(Said(session, store, version, caller)):
+        for hashes, ranks, human in _not_human(said):
             index = index or ContentIndex(
                 [item.hashes for item in texts], [item.firsts for item in texts]
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,9 +99,26 @@ def standings(
     Raises:
         ConflictError: A document table or stored selection is missing or was changed.
     """
-    rows = [_Rows(Said(session, store, version, caller)) for version in versions]
-    if across:
-        lower(session, store, versions, [item.texts for item in rows], caller)
+    asked = (Said.of_version(session, store, version, caller) for version in versions)
+    everything = (
+        Said.of_version(session, store, version, caller)
+        for version in catalogue.all_versions(session, caller)
+    )
+    return stand(asked, everything if across else ())
+
+
+def stand(asked: Iterable[Said], everything: Iterable[Said]) -> list[Standing]:
+    """Return the rows that are asked about with what counts for each.
+
+    Args:
+        asked: What is said about the rows of some versions.
+        everything: What is said about every version that may have these texts.
+
+    Raises:
+        ConflictError: A document table or stored selection is missing or was changed.
+    """
+    rows = [_Rows(said) for said in asked]
+    lower([item.version for item in rows], [item.texts for item in rows], everything)
     return [item.standing() for item in rows]
 
 
@@ -110,7 +127,8 @@ class _Rows:
 
     def __init__(self, said: Said) -> None:
         """Read the version's document table and what the claims about it say."""
-        count = said.version.documents
+        count = said.documents
+        self.version = said.version
         self._said = said
         hashes = np.empty(count, "S32")
         ranks, contested = np.empty(count, np.int8), np.empty(count, np.bool_)
@@ -155,7 +173,7 @@ class _Rows:
         """Return what counts for each row."""
         view = self.texts.view()
         return Standing(
-            version=self._said.version,
+            version=self.version,
             location=self._said.location,
             hashes=self.texts.hashes,
             bytes=self._sizes,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -19,13 +21,95 @@ from registry.core.claim import (
 )
 from registry.core.contents import Hashes, member
 from registry.core.dataset import Origin
-from registry.core.digest import SELECTION_PREFIX, sha256_hex
 from registry.core.lineage import EdgeKind
-from registry.db.models import Claim, DatasetVersion, Location
+from registry.db.models import Claim, DatasetVersion, LineageEdge, Location
 from registry.errors import ConflictError
 from registry.query import catalogue
 from registry.query.standing.elsewhere import Elsewhere
-from registry.query.standing.part import Codes, Part, parts
+from registry.query.standing.part import EVERYTHING, Codes, Part, parts
+
+
+class Tables(Protocol):
+    """Where rows of document tables come from: all of a version's, or those that are asked about.
+
+    Whatever rows they are, every location of a version gives rows with the same texts, and all
+    that it has of them.
+    """
+
+    def documents(self, version: DatasetVersion) -> int:
+        """Return how many rows of a version there are."""
+        ...
+
+    def parts(self, location: Location, columns: tuple[str, ...]) -> Iterable[Part]:
+        """Give the rows of a location in parts; at least one.
+
+        Raises:
+            ConflictError: The table is missing or was changed.
+        """
+        ...
+
+    def selection(self, digest: str) -> Hashes:
+        """Return a stored list of content hashes, ascending.
+
+        Raises:
+            ConflictError: It is missing or was changed.
+        """
+        ...
+
+
+class WholeTables:
+    """Document tables as the storage has them, with all their rows.
+
+    Args:
+        store: The registry's storage.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def documents(self, version: DatasetVersion) -> int:
+        """Return how many documents a version has."""
+        return version.documents
+
+    def parts(self, location: Location, columns: tuple[str, ...]) -> Iterable[Part]:
+        """Give all rows of a location."""
+        return parts(self._store, location, columns)
+
+    def selection(self, digest: str) -> Hashes:
+        """Return a stored list of content hashes."""
+        return documents.as_hashes(self._store.selection(digest))
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the catalogue knows about a version's texts as a whole.
+
+    Attributes:
+        version: The version.
+        claims: All live claims about it.
+        locations: The places it was found at; the rows have the reading order of the first one.
+        sources: What it was derived from.
+    """
+
+    version: DatasetVersion
+    claims: Sequence[Claim]
+    locations: Sequence[Location]
+    sources: Sequence[LineageEdge]
+
+    @classmethod
+    def of(cls, session: Session, version: DatasetVersion, caller: Caller) -> Self:
+        """Read it; lineage from what the caller may not see does not count."""
+        return cls(
+            version,
+            catalogue.claims(session, version),
+            catalogue.locations(session, version),
+            catalogue.sources_of(session, version, caller),
+        )
+
+    @property
+    def by_model(self) -> list[LineageEdge]:
+        """Return the edges that say that a model made all of it: no claim makes it human then."""
+        return [edge for edge in self.sources if edge.kind is EdgeKind.GENERATED]
 
 
 class Said:
@@ -33,31 +117,37 @@ class Said:
 
     Attributes:
         version: The version.
+        documents: How many rows `parts` gives.
         claims: All live claims about it.
         location: The location whose reading order the rows have.
         by_model: Lineage says that a model made all of it: then no claim makes it human.
     """
 
-    def __init__(
-        self, session: Session, store: Store, version: DatasetVersion, caller: Caller
-    ) -> None:
-        """Read the claims; lineage from what the caller may not see does not count."""
-        self.version = version
-        self.claims = catalogue.claims(session, version)
-        self.location = catalogue.locations(session, version)[0]
-        edges = catalogue.sources_of(session, version, caller)
-        self.by_model = any(edge.kind is EdgeKind.GENERATED for edge in edges)
-        self._store = store
+    def __init__(self, about: About, tables: Tables) -> None:
+        """Ask claims about the rows that the tables give."""
+        self.version = about.version
+        self.documents = tables.documents(about.version)
+        self.claims = about.claims
+        self.location = about.locations[0]
+        self.by_model = bool(about.by_model)
+        self._tables = tables
         self._selections: dict[str, Hashes] = {}
         self._elsewhere: dict[int, Elsewhere] = {}
 
-    def parts(self, columns: tuple[str, ...]) -> Iterator[Part]:
-        """Give the rows of the version in parts.
+    @classmethod
+    def of_version(
+        cls, session: Session, store: Store, version: DatasetVersion, caller: Caller
+    ) -> Self:
+        """Ask the claims about all rows of a version."""
+        return cls(About.of(session, version, caller), WholeTables(store))
+
+    def parts(self, columns: tuple[str, ...]) -> Iterable[Part]:
+        """Give the rows in parts.
 
         Raises:
             ConflictError: The document table is missing or was changed.
         """
-        return parts(self._store, self.location, columns)
+        return self._tables.parts(self.location, columns)
 
     def of(self, property: Property) -> list[Claim]:
         """Return the claims about one property."""
@@ -75,7 +165,7 @@ class Said:
         """
         place = _place(claim)
         if place.id not in self._elsewhere:
-            self._elsewhere[place.id] = Elsewhere(self._store, place)
+            self._elsewhere[place.id] = Elsewhere(self._tables.parts(place, EVERYTHING))
         return self._elsewhere[place.id]
 
     def scope(self, part: Part, claim: Claim) -> Mask:
@@ -88,13 +178,7 @@ class Said:
             return np.ones(len(part), np.bool_)
         digest = claim.selection.digest
         if digest not in self._selections:
-            raw = self._store.selection(digest)
-            if sha256_hex(SELECTION_PREFIX + raw) != digest:
-                raise ConflictError(
-                    f"the stored selection `{digest[:16]}…` was changed after it was claimed",
-                    hint="restore the storage folder from a backup",
-                )
-            self._selections[digest] = documents.as_hashes(raw)
+            self._selections[digest] = self._tables.selection(digest)
         return member(part.hashes, self._selections[digest])
 
     def voice(self, part: Part, claim: Claim) -> OriginVoice:
