@@ -82,6 +82,23 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.claim:lineage_add",
         "Record that a version was derived from another.",
     ),
+    "index status": (
+        "cli.commands.index:status",
+        "Say what is in the index, what it takes on disk, and which documents are not in it.",
+    ),
+    "index compact": (
+        "cli.commands.index:compact",
+        "Merge small files of the index; registrations do so too. Nobody who reads it waits.",
+    ),
+    "index rebuild": (
+        "cli.commands.index:rebuild",
+        "Make the index anew from document tables and sketches; until it is done, the old one "
+        "answers.",
+    ),
+    "index verify": (
+        "cli.commands.index:verify",
+        "Read every block of the index, and compare its entries with document tables and sketches.",
+    ),
     "db upgrade": (
         "cli.commands.db:upgrade",
         "Bring the database to the schema of this version; back it up first.",
@@ -94,6 +111,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final[dict[str, str]] = {
     "dataset": "List what is registered.",
     "lineage": "Say how versions came from others.",
+    "index": "Look after what documents are found by.",
     "db": "Upgrade the registry's database, or check it.",
 }
 

@@ -85,6 +85,31 @@ class Store:
                 hint="check the disk; nothing was recorded",
             ) from error
 
+    def replace_sketches(self, uid: str, made: Path) -> None:
+        """Put sketch files, which are durable, into the place of those of a location.
+
+        One by one: of the same texts they are the same, so that whoever reads meanwhile, or
+        finds what a kill left, finds what the catalogue names.
+
+        Raises:
+            UnavailableError: The disk refused.
+        """
+        target = self.sketches(uid)
+        try:
+            make_folder(target)
+            names = {path.name for path in made.iterdir()}
+            for name in sorted(names):
+                (made / name).replace(target / name)
+            for path in list(target.iterdir()):
+                if path.name not in names:
+                    path.unlink()
+            sync_folder(target)
+        except OSError as error:
+            raise UnavailableError(
+                f"`{target}` cannot be written: {error.strerror}",
+                hint="check the disk; run the command again",
+            ) from error
+
     def name_work(self, uid: str, key: str) -> None:
         """Say what a writer is at, so that its work can be continued when it is interrupted."""
         write_file(self.root / "staging" / _checked(uid) / _KEY, _checked_key(key).encode("ascii"))

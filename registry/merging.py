@@ -244,7 +244,7 @@ def _merge(
             first.kind,
             [merge.piece_of(one) for one in segments],
             params=first.params,
-            # What is promised of all of them is what is promised of the least.
+            # As in `merge.build_all`.
             window=max((one.window or 0 for one in segments), default=0) or None,
             on_progress=progress,
         )

@@ -84,7 +84,7 @@ def _sketched(
             (int(question), *hit)
             for question, at in zip(questions, of.passage_rows.tolist(), strict=True)
             for hit in holds[at]
-            if windows.get(hit[0], None) == window
+            if windows.get(hit[0]) == window
         }
         among = [place for place, its in windows.items() if its == window]
         found += _compared("passages", index.passages(keys, among=among), expected)

@@ -206,6 +206,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         made.run("show", "show", name)
         made.run("history", "history", name)
     made.run("db-check", "db", "check")
+    look_after_the_index(made, data / "labelled.jsonl")
     verify: list[str | Path] = ["verify", snap, "--key", key]
     made.run("verification", *verify)
     made.run("verification", *verify, "--level", "content")
@@ -240,6 +241,28 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.ask("problem", "/v1/datasets/local/nothing", 404)
     made.ask("problem", "/v1/datasets?limit=0", 422)
     return made
+
+
+def look_after_the_index(made: Outputs, source: Path) -> None:
+    """Lose all sketches, and the texts of a dataset; then find its texts again."""
+    storage = made.folder / "home" / "storage"
+    made.run("index-status", "index", "status")
+    made.run("index-compact", "index", "compact")
+    for path in storage.glob("sketches/*/*"):
+        path.write_bytes(b"")
+    moved = source.rename(source.with_suffix(".moved"))
+    made.run("index-rebuild", "index", "rebuild", code=3)
+    made.run("index-status", "index", "status")
+    damaged = next(storage.glob("segments/*/content-*"))
+    raw = damaged.read_bytes()
+    damaged.write_bytes(raw[:-1])
+    made.run("index-verify", "index", "verify", code=3)
+    made.run("index-status", "index", "status")
+    damaged.write_bytes(raw)
+    moved.rename(source)
+    made.run("index-rebuild", "index", "rebuild")
+    made.run("index-verify", "index", "verify")
+    made.run("index-compact", "index", "compact", "--all")
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from registry.core import case_table, words
+from registry.core.kernel.job import (
+    BAND_KEYS,
+    DONE,
+    JOB,
+    LANES,
+    MORE_TEXT,
+    SPARE,
+    TEXT,
+    workspace,
+)
 from registry.errors import ConflictError, InvalidInputError
+
+if TYPE_CHECKING:
+    from registry.core.kernel.machine import Kernel
 
 SCHEME: Final = "sketch/v1"
 UNICODE_VERSION: Final = words.UNICODE_VERSION
@@ -31,11 +44,10 @@ WINDOW: Final = 18
 MOST_PERMUTATIONS: Final = 1024
 MOST_WINDOW: Final = 1024
 
-# `registry.core.kernel.vectors.LANES`, which must not be loaded to know it.
-_LANES: Final = 128
 _EMPTY: Final = np.uint32(0xFFFFFFFF)
 # Where tokens end is kept in 32 bits.
 _LONGEST_TEXT: Final = 1 << 32
+_TAIL: Final = 128
 
 _Bytes = npt.NDArray[np.uint8]
 _Integers = npt.NDArray[np.int64]
@@ -102,7 +114,7 @@ def sketch(
     data: _Bytes,
     offsets: _Integers,
     *,
-    params: SketchParams = SketchParams(),  # noqa: B008 - frozen
+    params: SketchParams = SketchParams(),
     window: int | None = WINDOW,
 ) -> Sketches:
     """Sketch the documents of an Arrow string array in one pass.
@@ -153,18 +165,19 @@ def band_keys(signatures: _Slots, params: SketchParams) -> _Keys:
     Raises:
         ConflictError: The signatures were made with another number of permutations.
     """
-    from registry.core.kernel import batch
-
     if signatures.shape[-1] != params.permutations:
         raise _other(signatures.shape[-1], params.permutations)
     keys = np.zeros((len(signatures), params.bands), dtype=np.uint64)
     # What is read beyond the rows stays inside of this copy.
-    padded = np.zeros((len(signatures) + 2, params.permutations), dtype="<u4")
-    padded[1:-1] = signatures
-    batch.band_keys(
-        padded[1:].ctypes.data, len(signatures), padded.strides[0],
-        params.bands, params.rows, keys.ctypes.data,
-    )  # fmt: skip
+    padded = np.zeros((len(signatures) + 2, max(params.permutations, 16)), dtype=np.uint32)
+    rows = padded.reshape(-1)[16:][: signatures.size].reshape(signatures.shape)
+    rows[:] = signatures
+    jobs = np.zeros(1, dtype=JOB)
+    job = jobs[0]
+    job["task"], job["documents"], job["permutations"] = BAND_KEYS, len(rows), params.permutations
+    job["bands"], job["rows"] = params.bands, params.rows
+    job["signatures"], job["keys"] = rows.ctypes.data, keys.ctypes.data
+    _kernel()(jobs)
     keys[(signatures == _EMPTY).all(axis=-1)] = 0
     return keys
 
@@ -192,7 +205,7 @@ def require_scheme(scheme: str) -> None:
     """
     if scheme != SCHEME:
         raise ConflictError(
-            f"the sketches were made by `{scheme}`, this program makes `{SCHEME}`; they do not compare",
+            f"the sketches were made by `{scheme}`, expected `{SCHEME}`: they do not compare",
             hint="make them anew from the texts with `firsthand index rebuild`",
         )
 
@@ -237,8 +250,6 @@ def _run(
     keys: _Keys,
 ) -> tuple[_Slots, _Integers, _Keys, _Integers]:
     """Return signatures, token counts, passages and how many passages each document has."""
-    from registry.core.kernel import batch
-
     many = len(offsets) - 1
     data = np.ascontiguousarray(data, dtype=np.uint8)
     offsets = np.ascontiguousarray(offsets, dtype=np.int64)
@@ -246,37 +257,51 @@ def _run(
     factors, terms = _permutations(params.permutations if params else 0)
     signatures = np.empty((many, params.permutations if params else 0), dtype=np.uint32)
     tokens, counts = np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64)
-    workspace = np.empty(batch.workspace(window, len(factors)), dtype=np.uint8)
-    text = np.empty(batch.TEXT, dtype=np.uint8)
+    # Whole blocks are read: the last bytes from a copy that goes on.
+    tail_begin = max(0, len(data) - _TAIL)
+    tail = np.zeros(2 * _TAIL, dtype=np.uint8)
+    tail[: len(data) - tail_begin] = data[tail_begin:]
+    places, room = workspace(window, len(factors))
+    scratch = np.empty(room, dtype=np.uint8)
+    text = np.empty(TEXT, dtype=np.uint8)
     size = int(offsets[-1] - offsets[0])
-    passages = np.empty((size // 32 + 2 * batch.SPARE + 2 * window) if window else 0, np.uint64)
+    passages = np.empty(size // 32 + 2 * (SPARE + window) if window else 0, dtype=np.uint64)
 
-    jobs = np.zeros(1, dtype=batch.JOB)
+    jobs = np.zeros(1, dtype=JOB)
     job = jobs[0]
     job["documents"], job["size"], job["page_count"] = many, len(data), len(pages)
     job["width"], job["window"], job["every"] = len(factors), window, every
     if params:
         job["permutations"] = params.permutations
         job["bands"], job["rows"] = params.bands, params.rows
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "data": data, "offsets": offsets, "pages": pages, "entries": entries,
         "factors": factors, "terms": terms, "signatures": signatures, "tokens": tokens,
-        "keys": keys, "counts": counts, "workspace": workspace,
+        "keys": keys, "counts": counts,
     }  # fmt: skip
     for name, array in arrays.items():
         job[name] = array.ctypes.data
+    job["tail"] = tail.ctypes.data - tail_begin
+    for name, place in places.items():
+        job[name] = scratch.ctypes.data + place
     while True:
         job["text"], job["text_size"] = text.ctypes.data, len(text)
         job["passages"], job["passages_size"] = passages.ctypes.data, len(passages)
-        asked = batch.sketch(jobs)
-        if asked == batch.DONE:
+        asked = _kernel()(jobs)
+        if asked == DONE:
             return signatures, tokens, passages[: job["found"]].copy(), counts
-        if asked == batch.MORE_TEXT:
+        if asked == MORE_TEXT:
             if 2 * len(text) > _LONGEST_TEXT:
                 raise InvalidInputError("five words in a row take more than 2 GiB")
             text = _doubled(text)
         else:
             passages = _doubled(passages)
+
+
+def _kernel() -> Kernel:
+    from registry.core.kernel import machine
+
+    return machine.kernel()
 
 
 def _doubled(array: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
@@ -294,7 +319,7 @@ def _other(one: int, two: int) -> ConflictError:
 def _permutations(many: int) -> tuple[_Slots, _Slots]:
     """Return the factors and terms of datasketch's `affine32`, filled up to whole vectors."""
     source = np.random.RandomState(SEED)
-    filled = np.zeros((2, -(-many // _LANES) * _LANES), dtype=np.uint32)
+    filled = np.zeros((2, -(-many // LANES) * LANES), dtype=np.uint32)
     filled[0, :many] = source.randint(0, 1 << 31, many, dtype=np.uint32) * np.uint32(2) + 1
     filled[1, :many] = source.randint(0, 1 << 32, many, dtype=np.uint32)
     filled.flags.writeable = False

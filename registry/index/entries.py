@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from registry.core.contents import Hashes, leading
 from registry.index.blocks import Array, Keys, Rows
@@ -50,11 +49,11 @@ def moved(entries: Array, by: int) -> Array:
     return changed
 
 
-def packed(keys: Keys, documents: npt.NDArray[np.integer]) -> Keys:
-    """Return sorted entries of some keys, whose low 24 bits are free, and their documents."""
-    entries = np.asarray(keys & ~LOCAL | documents.astype(np.uint64), PACKED)
-    entries.sort()
-    return entries
+def ordered(parts: list[Keys]) -> Keys:
+    """Return entries of bands or passages, in whatever order they come, in theirs."""
+    whole = np.concatenate(parts).astype(PACKED, copy=False)
+    whole.sort()
+    return whole
 
 
 def of_contents(hashes: Hashes) -> Array:

@@ -25,6 +25,8 @@ PAIRS: Final = 1 << 20
 _SPARSE: Final = 64
 """From how many times as many entries on, keys are looked up rather than walked along."""
 
+_UNLIKE: Final = 8
+
 Joined = tuple[Rows, Rows, Rows]
 
 
@@ -45,12 +47,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Entries that take part, with where their documents are."""
+    """Entries that take part, and the side they are of."""
 
+    side: Side
     entries: Array
     keys: Keys
-    location: Rows
-    row: Rows
+
+    def places(self, at: Rows) -> tuple[Rows, Rows]:
+        """Return the locations and rows of some of the entries."""
+        span, row = self.side.segment.resolve(locals_of(self.entries[at]))
+        return self.side.ids[span], row
 
 
 def joined(
@@ -77,14 +83,13 @@ def joined(
 
 def _piece(side: Side, entries: Array) -> _Piece:
     """Return the entries of those spans that take part."""
-    span, row = side.segment.resolve(locals_of(entries))
     if not side.chosen.all():
-        kept = side.chosen[span]
-        entries, span, row = entries[kept], span[kept], row[kept]
+        span, _ = side.segment.resolve(locals_of(entries))
+        entries = entries[side.chosen[span]]
     keys = keys_of(entries)
     if side.segment.kind is not SegmentKind.CONTENT:
         keys = keys & ~LOCAL
-    return _Piece(entries, keys, side.ids[span], row)
+    return _Piece(side, entries, keys)
 
 
 def _with(piece: _Piece, other: Side, stars_above: int | None) -> Iterator[Joined]:
@@ -107,56 +112,87 @@ def _pairs(mine: _Piece, other: _Piece, stars_above: int | None) -> Iterator[Joi
     """Give the pairs of two pieces."""
     if not len(other.keys):
         return
-    low, high = np.searchsorted(mine.keys, [other.keys[0], other.keys[-1]], side="left")
-    part = mine.keys[low : high + 1]
-    starts = np.flatnonzero(np.diff(part, prepend=~part[0])) if len(part) else part
-    at = np.searchsorted(other.keys, part[starts])
-    hit = at < len(other.keys)
-    hit[hit] = other.keys[at[hit]] == part[starts][hit]
-    if not hit.any():
+    low = int(np.searchsorted(mine.keys, other.keys[0]))
+    asked = mine.keys[low : int(np.searchsorted(mine.keys, other.keys[-1], side="right"))]
+    if not len(asked):
         return
-    keys, begins = part[starts][hit], at[hit]
-    first = np.searchsorted(mine.keys, keys)
-    sizes = np.searchsorted(mine.keys, keys, side="right") - first
-    widths = np.searchsorted(other.keys, keys, side="right") - begins
-    counts = sizes * widths
-    dense = np.zeros(len(counts), np.bool_) if stars_above is None else counts > stars_above
-    pairs = chain(
-        _products(first, sizes, begins, np.where(dense, 0, widths)),
-        _stars(first[dense], sizes[dense], begins[dense], widths[dense], other.location),
+    keys = _shared(asked, other.keys)
+    if not len(keys):
+        return
+    groups = _Groups(
+        first := np.searchsorted(mine.keys, keys),
+        np.searchsorted(mine.keys, keys, side="right") - first,
+        begin := np.searchsorted(other.keys, keys),
+        np.searchsorted(other.keys, keys, side="right") - begin,
     )
-    for left, right in pairs:
+    dense = np.zeros(len(keys), np.bool_)
+    if stars_above is not None:
+        dense = groups.sizes * groups.widths > stars_above
+    for left, right in chain(_products(groups.chosen(~dense)), _stars(groups.chosen(dense), other)):
         if mine.entries.dtype.names:
             # Contents meet by their first 64 bits; nobody promises that the rest is equal.
             same = mine.entries["hash"][left] == other.entries["hash"][right]
             left, right = left[same], right[same]
+        location, row = mine.places(left)
+        others, there = other.places(right)
         # A document is no counterpart of itself, and two of one location make one pair.
-        once = (mine.location[left] != other.location[right]) | (mine.row[left] < other.row[right])
+        once = (location != others) | (row < there)
         if once.any():
-            yield mine.row[left[once]], other.location[right[once]], other.row[right[once]]
+            yield row[once], others[once], there[once]
 
 
-def _products(first: Rows, sizes: Rows, begins: Rows, widths: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Give the positions of all pairs, group by group: each of `sizes` with each of `widths`."""
+def _shared(one: Keys, two: Keys) -> Keys:
+    """Return the keys that are in both of two ascending lists, each once."""
+    if len(one) * _UNLIKE < len(two):
+        at = np.minimum(np.searchsorted(two, one), len(two) - 1)
+        return np.unique(one[two[at] == one])
+    # Sorting all of them is several times as fast as looking each up, where few are in both.
+    both = np.concatenate([one, two])
+    both.sort()
+    twice = np.unique(both[1:][both[1:] == both[:-1]])
+    for side in (one, two):
+        at = np.minimum(np.searchsorted(side, twice), len(side) - 1)
+        twice = twice[side[at] == twice]
+    return twice
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """For each key that both sides have, where its entries are: from where on, and how many."""
+
+    firsts: Rows
+    sizes: Rows
+    begins: Rows
+    widths: Rows
+
+    def chosen(self, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> _Groups:
+        """Return some of them."""
+        return _Groups(self.firsts[mask], self.sizes[mask], self.begins[mask], self.widths[mask])
+
+
+def _products(groups: _Groups) -> Iterator[tuple[Rows, Rows]]:
+    """Give the positions of all pairs: each of mine with each of the others."""
+    if not len(groups.firsts):
+        return
     # A group may make more pairs than are given at a time, so pairs are numbered through.
-    counts = sizes * widths
+    counts = groups.sizes * groups.widths
     ends = np.cumsum(counts)
     for at in range(0, int(ends[-1]), PAIRS):
         number = np.arange(at, min(at + PAIRS, int(ends[-1])))
         group = np.searchsorted(ends, number, side="right")
         within: Rows = number - ends[group] + counts[group]
-        left, right = np.divmod(within, widths[group])
-        yield first[group] + left, begins[group] + right
+        left, right = np.divmod(within, groups.widths[group])
+        yield groups.firsts[group] + left, groups.begins[group] + right
 
 
-def _stars(
-    first: Rows, sizes: Rows, begins: Rows, widths: Rows, location: Rows
-) -> Iterator[tuple[Rows, Rows]]:
+def _stars(groups: _Groups, others: _Piece) -> Iterator[tuple[Rows, Rows]]:
     """Give those pairs of each group that have the first of mine, or the first of a location."""
-    for group in range(len(first)):
-        mine = np.arange(first[group], first[group] + sizes[group])
-        other = np.arange(begins[group], begins[group] + widths[group])
+    for group in range(len(groups.firsts)):
+        first, begin = int(groups.firsts[group]), int(groups.begins[group])
+        mine = np.arange(first, first + int(groups.sizes[group]))
+        other = np.arange(begin, begin + int(groups.widths[group]))
         yield np.full(len(other), mine[0]), other
         # Those of a location stand side by side.
-        for hub in other[np.flatnonzero(np.diff(location[other], prepend=-1))].tolist():
+        location, _ = others.places(other)
+        for hub in other[np.flatnonzero(np.diff(location, prepend=-1))].tolist():
             yield mine[1:], np.full(len(mine) - 1, hub)

@@ -1,7 +1,8 @@
 """Make segments of sorted runs, or of smaller segments, in bounded memory.
 
-Of each run a block is held. Nothing that has not been read yet comes before the last entry of a
-block that is held, so each round takes what is up to the lowest such entry, sorts it and writes it.
+Of each run a block is held, and filled up when it is half empty. Nothing that has not been read yet
+comes before the last entry of a block that is held, so each round takes what is up to the lowest
+such entry, sorts it and writes it: keys are spread evenly, so that is about half of what is held.
 """
 
 from __future__ import annotations
@@ -93,6 +94,22 @@ class Piece:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What was written of the parts of a location.
+
+    Attributes:
+        uid: The location.
+        files: For each part in order its sketch file, if it has one, its file of runs, and how
+            many documents it has.
+        window: What the passages are the least of; None where there are none.
+    """
+
+    uid: str
+    files: Sequence[tuple[Path | None, Path, int]]
+    window: int | None
+
+
 def build(
     folder: Path,
     location_uid: str,
@@ -102,15 +119,24 @@ def build(
     window: int | None,
     on_progress: Callable[[], None] | None = None,
 ) -> list[MadeSegment]:
-    """Make the segments of a location from what was written of its parts.
+    """Make the segments of a location; see `Parts` and `build_all`."""
+    one = Parts(location_uid, parts, window)
+    return build_all(folder, [one], params=params, on_progress=on_progress)
+
+
+def build_all(
+    folder: Path,
+    locations: Sequence[Parts],
+    *,
+    params: SketchParams,
+    on_progress: Callable[[], None] | None = None,
+) -> list[MadeSegment]:
+    """Make the segments of some locations from what was written of their parts.
 
     Args:
         folder: Where the segments go; it is made if need be.
-        location_uid: The location.
-        parts: For each part in order its sketch file, if it has one, its file of runs, and how
-            many documents it has.
+        locations: What was written.
         params: What the sketches are.
-        window: What the passages are the least of; None where there are none.
         on_progress: Called often; what it raises ends everything.
 
     Raises:
@@ -118,29 +144,45 @@ def build(
         OSError: The disk refused.
     """
     kinds: dict[SegmentKind, list[Piece]] = {kind: [] for kind in SegmentKind}
-    first = 0
-    for sketches, runs, documents in parts:
-        opened = RunsFile(runs)
-        if opened.documents != documents:
-            raise damaged(runs, f"is of {opened.documents} documents, not of {documents}")
-        kinds[SegmentKind.CONTENT] += _pieces(location_uid, first, opened.content)
-        if sketches is not None:
-            kinds[SegmentKind.BANDS] += _pieces(location_uid, first, opened.bands)
-        if sketches is not None and window is not None:
-            file = SketchFile.open(sketches)
-            if file.documents != documents:
-                raise damaged(sketches, f"is of {file.documents} documents, not of {documents}")
-            kinds[SegmentKind.PASSAGES] += _pieces(location_uid, first, file.passages)
-        first += documents
+    for location in locations:
+        first = 0
+        for sketches, runs, documents in location.files:
+            for kind, found in _runs_of(sketches, runs, documents, location.window).items():
+                kinds[kind] += _pieces(location.uid, first, found)
+            first += documents
+    windows = [location.window for location in locations if location.window is not None]
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for kind, pieces in kinds.items():
-        for number, group in enumerate(grouped(pieces)):
-            path = folder / f"{kind}-{number:02d}.segment"
-            made.append(
-                write(path, kind, group, params=params, window=window, on_progress=on_progress)
-            )
-    return made
+    return [
+        write(
+            folder / f"{kind}-{number:02d}.segment",
+            kind,
+            group,
+            params=params,
+            # What is promised of all of them is what is promised of the least.
+            window=max(windows, default=None),
+            on_progress=on_progress,
+        )
+        for kind, pieces in kinds.items()
+        for number, group in enumerate(grouped(pieces))
+    ]
+
+
+def _runs_of(
+    sketches: Path | None, runs: Path, documents: int, window: int | None
+) -> dict[SegmentKind, Sequence[Run]]:
+    opened = RunsFile(runs)
+    if opened.documents != documents:
+        raise damaged(runs, f"is of {opened.documents} documents, not of {documents}")
+    found: dict[SegmentKind, Sequence[Run]] = {SegmentKind.CONTENT: opened.content}
+    if sketches is None:
+        return found
+    found[SegmentKind.BANDS] = opened.bands
+    if window is not None:
+        file = SketchFile.open(sketches)
+        if file.documents != documents:
+            raise damaged(sketches, f"is of {file.documents} documents, not of {documents}")
+        found[SegmentKind.PASSAGES] = file.passages
+    return found
 
 
 def _pieces(uid: str, first: int, runs: Sequence[Run]) -> list[Piece]:
@@ -260,11 +302,12 @@ class _Reader:
         return last
 
     def fill(self) -> bool:
-        """Read the next block if nothing is held; return whether something is."""
-        if not len(self._entries) and self.more:
-            count = min(self._most, self._source.count - self._at)
+        """Read on if little is held; return whether something is."""
+        if 2 * len(self._entries) < self._most and self.more:
+            count = min(self._most - len(self._entries), self._source.count - self._at)
             entries = self._source.entries.read(self._at, count)
-            self._entries = moved(entries, self._source.shift)
+            more = moved(entries, self._source.shift)
+            self._entries = np.concatenate([self._entries, more]) if len(self._entries) else more
             self._keys = keys_of(self._entries)
             self._at += count
             if (self._keys[1:] < self._keys[:-1]).any():

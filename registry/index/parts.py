@@ -26,13 +26,15 @@ from registry.index.entries import (
     MOST_DOCUMENTS,
     PACKED,
     of_contents,
-    packed,
+    ordered,
 )
 
 Signatures = npt.NDArray[np.uint32]
 
 HELD: Final = 1 << 25
-"""How many bytes of entries are held before they are written as a run."""
+"""How many bytes of entries are held before they are written as a run, with what else they take."""
+_HASH: Final = 32
+_ENTRY: Final = 8
 EMPTY: Final = np.uint32(0xFFFFFFFF)
 """What every number of a signature is where a document has no token."""
 
@@ -124,7 +126,7 @@ class PartWriter:
         """Write files that do not exist yet.
 
         Args:
-            sketches: The sketch file; None to write contents only.
+            sketches: The sketch file; None to write runs only.
             runs: The file of runs.
             params: What the sketches are.
             window: What the passages are the least of; None where there are none.
@@ -138,8 +140,8 @@ class PartWriter:
         self._sketches = None if sketches is None else BlockWriter(sketches)
         self._documents = self._first = self._sketched = 0
         self._hashes: list[Hashes] = []
-        self._bands: list[tuple[Keys, Rows]] = []
-        self._passages: list[tuple[Keys, Rows]] = []
+        self._bands: list[Keys] = []
+        self._passages: list[Keys] = []
         self._held = 0
         self._signatures = 0
         self._chunks: list[dict[str, Any]] = []
@@ -151,23 +153,30 @@ class PartWriter:
 
         Args:
             hashes: Their contents.
-            sketches: Their sketches, unless the part has none.
+            sketches: Their sketches; None where the part has none, and so no runs of bands.
 
         Raises:
             OSError: The disk refused.
         """
-        if (sketches is None) != (self._sketches is None):
+        if sketches is None and self._sketches is not None:
             raise ValueError("a part has sketches of all documents or of none")
-        if self._documents - self._first + len(hashes) > MOST_DOCUMENTS:
-            self._flush()
-        local = self._documents - self._first
-        self._hashes.append(np.array(hashes))
-        self._held += hashes.nbytes
+        passages = np.zeros(len(hashes), np.int64)
         if sketches is not None and self._sketches is not None:
-            self._add_sketches(self._sketches, sketches, local)
-        self._documents += len(hashes)
-        if self._held >= HELD:
-            self._flush()
+            passages = np.bincount(sketches.passage_rows, minlength=len(hashes))
+        # Where a run ends depends on the documents alone, not on how many come at a time: files
+        # that are made again of the same texts are the same.
+        ends = np.cumsum(_HASH + _ENTRY * (passages + (self._params.bands if sketches else 0)))
+        at = 0
+        while at < len(hashes):
+            before = int(ends[at - 1]) if at else 0
+            end = int(np.searchsorted(ends, before + HELD - self._held)) + 1
+            most = self._first + MOST_DOCUMENTS - self._documents
+            end = min(end, at + most, len(hashes))
+            self._take(hashes[at:end], None if sketches is None else _slice(sketches, at, end))
+            self._held += int(ends[end - 1]) - before
+            if self._held >= HELD or self._documents - self._first == MOST_DOCUMENTS:
+                self._flush()
+            at = end
 
     def close(self) -> PartSketch:
         """Finish the files.
@@ -208,18 +217,23 @@ class PartWriter:
         if self._sketches is not None:
             self._sketches.discard()
 
-    def _add_sketches(self, writer: BlockWriter, sketches: Sketches | Selected, local: int) -> None:
-        signatures = np.asarray(sketches.signatures, "<u4")
-        if local == 0:
-            self._signatures = writer.align()
-        writer.write(signatures)
+    def _take(self, hashes: Hashes, sketches: Sketches | Selected | None) -> None:
+        local = self._documents - self._first
+        self._hashes.append(np.array(hashes))
+        self._documents += len(hashes)
+        if sketches is None:
+            return
         rows = np.flatnonzero(sketches.tokens)
         self._sketched += len(rows)
-        bands = sketches.bands[rows]
-        documents = np.repeat(rows + local, bands.shape[1])
-        self._bands.append((bands.reshape(-1), documents))
-        self._passages.append((sketches.passages, sketches.passage_rows.astype(np.int64) + local))
-        self._held += 2 * bands.nbytes + 2 * sketches.passages.nbytes
+        bands = sketches.bands if len(rows) == len(hashes) else sketches.bands[rows]
+        self._bands.append((bands | (rows + local).astype(np.uint64)[:, None]).reshape(-1))
+        if self._sketches is None:
+            return
+        if local == 0:
+            self._signatures = self._sketches.align()
+        self._sketches.write(np.asarray(sketches.signatures, "<u4"))
+        owners = sketches.passage_rows.astype(np.uint64) + np.uint64(local)
+        self._passages.append(sketches.passages | owners)
 
     def _flush(self) -> None:
         """Write a run of each kind."""
@@ -230,9 +244,10 @@ class PartWriter:
         self._content_runs.append(
             here | self._append(self._runs, of_contents(np.concatenate(self._hashes)))
         )
+        if self._bands:
+            self._band_runs.append(here | self._append(self._runs, ordered(self._bands)))
         if self._sketches is not None:
-            self._band_runs.append(here | self._append(self._runs, _packed(self._bands)))
-            passages = self._append(self._sketches, _packed(self._passages))
+            passages = self._append(self._sketches, ordered(self._passages))
             self._chunks.append(
                 here
                 | {
@@ -248,9 +263,17 @@ class PartWriter:
         return {"begin": writer.append(entries), "count": len(entries)}
 
 
-def _packed(parts: list[tuple[Keys, Rows]]) -> Keys:
-    return packed(
-        np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts])
+def _slice(sketches: Sketches | Selected, begin: int, end: int) -> Sketches | Selected:
+    """Return the sketches of some of the documents."""
+    if begin == 0 and end == len(sketches.tokens):
+        return sketches
+    low, high = np.searchsorted(sketches.passage_rows, [begin, end])
+    return Selected(
+        sketches.signatures[begin:end],
+        sketches.tokens[begin:end],
+        sketches.bands[begin:end],
+        sketches.passages[low:high],
+        sketches.passage_rows[low:high] - np.int32(begin),
     )
 
 

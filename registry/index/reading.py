@@ -214,8 +214,14 @@ class Index:
         self._held, self._kinds = [], {kind: [] for kind in SegmentKind}
 
     def sketched(self) -> Mapping[int, SketchTable]:
-        """Return the locations that have sketches, and what those are."""
-        return self._sketched
+        """Return the locations whose documents are found by their sketches, and what those are."""
+        found = [held.ids for held in self._kinds[SegmentKind.BANDS]]
+        there = set(np.concatenate(found).tolist() if found else [])
+        return {
+            number: row
+            for number, row in self._sketched.items()
+            if number in there or not row.documents
+        }
 
     def covered(self, kind: SegmentKind) -> dict[int, int]:
         """Return how many rows of each location can be found by a kind of segment."""

@@ -126,6 +126,11 @@ class SegmentFile:
         """Return what an entry is."""
         return self._dtype
 
+    @property
+    def step(self) -> int:
+        """Return after how many entries there is a fence."""
+        return self._step
+
     def read(self, at: int, count: int) -> Array:
         """Return entries, read from the disk.
 
@@ -191,7 +196,10 @@ class SegmentFile:
         """
         if len(local) and local.max() >= self.documents:
             raise damaged(self.path, "speaks of documents that it does not have")
-        span = np.searchsorted(self._locals, local, side="right") - 1
+        if len(self.spans) == 1:
+            span = np.zeros(len(local), np.int64)
+        else:
+            span = np.searchsorted(self._locals, local, side="right") - 1
         return span, local - self._locals[span] + self._firsts[span]
 
     def _place(self, keys: Keys, *, right: bool) -> Rows:

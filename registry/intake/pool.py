@@ -31,7 +31,8 @@ PARALLEL_FROM: Final = 24 << 20
 _AHEAD = 2
 """How many units a worker has, so that it need not wait for the next one."""
 _PROGRAM = """
-import sys
+import gc, sys
+gc.set_threshold(50_000, 20, 100)
 sys.path[:] = sys.argv[2:]
 from registry.intake.worker import main
 main(int(sys.argv[1]))

@@ -81,14 +81,16 @@ def version(
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
         with nullcontext(pool) if pool else Pool() as workers:
-            draft = read(
+            draft, needed = _read(
                 database, store, writer, asked, pool=workers, clock=clock, on_progress=on_progress
             )
-        made = _indexed(database, store, writer, asked, draft, clock, on_progress)
+        made = _indexed(
+            database, store, writer, asked, draft, needed, clock=clock, on_progress=on_progress
+        )
         if dry_run:
-            result = _tried(database, writer, asked, draft, made, clock)
+            result = _tried(database, writer, asked, draft, made, clock=clock)
         else:
-            result = _recorded(database, store, writer, asked, draft, made, clock)
+            result = _recorded(database, store, writer, asked, draft, made, clock=clock)
     except BaseException as error:
         intents.abandon(database, store, writer, resumable=not _is_full(error))
         raise
@@ -99,18 +101,48 @@ def version(
     return replace(result.registration, uncompacted=_compacted(database, store, clock))
 
 
+def _read(
+    database: Database,
+    store: Store,
+    writer: intents.Writer,
+    asked: Asked,
+    *,
+    pool: Pool,
+    clock: Clock,
+    on_progress: Callable[[Progress], None] | None,
+) -> tuple[Draft, Wanted]:
+    """Read the files, and return what that gave, and what of it the index needs."""
+    draft = read(database, store, writer, asked, pool=pool, clock=clock, on_progress=on_progress)
+    with database.read() as session:
+        needed = wanted(session, asked, draft)
+    if needed is not Wanted.ALL or draft.sketched:
+        return draft, needed
+    # Known documents in another selection or order: they are a version of their own.
+    again = read(
+        database,
+        store,
+        writer,
+        asked,
+        pool=pool,
+        clock=clock,
+        on_progress=on_progress,
+        sketched=True,
+    )
+    return again, needed
+
+
 def _indexed(
     database: Database,
     store: Store,
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
+    needed: Wanted,
+    *,
     clock: Clock,
     on_progress: Callable[[Progress], None] | None,
 ) -> Made:
     """Make the index files of what was read, as far as they will be of use."""
-    with database.read() as session:
-        needed = wanted(session, asked, draft)
 
     def watch() -> None:
         intents.renew(database, writer, now=clock())
@@ -130,6 +162,7 @@ def _recorded(
     asked: Asked,
     draft: Draft,
     made: Made,
+    *,
     clock: Clock,
 ) -> Recorded:
     """Put the files into their place, then record everything in one transaction."""
@@ -161,6 +194,7 @@ def _tried(
     asked: Asked,
     draft: Draft,
     made: Made,
+    *,
     clock: Clock,
 ) -> Recorded:
     """Record everything in a transaction that is then undone."""

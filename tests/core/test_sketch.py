@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from benchmarks.texts import documents
 from registry.core import sketch, words
-from registry.core.sketch import SketchParams, Sketches
+from registry.core.sketch import Sketches, SketchParams
 from registry.errors import ConflictError, InvalidInputError
 
 ROOT: Final = Path(__file__).resolve().parents[2]

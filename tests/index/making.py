@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry.blobs import SEGMENTS, SKETCHES, Store
+from registry import documents
+from registry.blobs import DOCUMENTS, SEGMENTS, SKETCHES, Store
 from registry.core.contents import Hashes
 from registry.core.dataset import Visibility
-from registry.core.sketch import SCHEME, Sketches, SketchParams
+from registry.core.sketch import SCHEME, Sketches, SketchParams, band_keys
 from registry.db.models import (
     Dataset,
     DatasetVersion,
@@ -47,6 +49,15 @@ def keys_of(numbers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Keys:
     return (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) & FREE
 
 
+def questions_of(spread: int) -> list[list[int]]:
+    """Return what may be asked for by bands: a number for each band."""
+    return [[(one * factor) % spread for factor in (1, 7, 11, 13)] for one in range(spread)]
+
+
+def bands_of(questions: list[list[int]]) -> Keys:
+    return Documents([], questions, []).keys
+
+
 @dataclass
 class Documents:
     """Some documents: a number stands for a text, for a band key, for a passage."""
@@ -67,24 +78,24 @@ class Documents:
 
     @property
     def signatures(self) -> parts.Signatures:
-        made = np.full((len(self), PARAMS.permutations), 0xFFFFFFFF, np.uint32)
+        made = np.full((len(self.bands), PARAMS.permutations), 0xFFFFFFFF, np.uint32)
         for row, keys in enumerate(self.bands):
             if keys:
                 made[row] = np.repeat(np.array(keys, np.uint32), 2)
         return made
 
     @property
+    def keys(self) -> Keys:
+        return band_keys(self.signatures, PARAMS)
+
+    @property
     def sketches(self) -> Sketches:
-        bands = np.zeros((len(self), PARAMS.bands), np.uint64)
-        for row, keys in enumerate(self.bands):
-            if keys:
-                bands[row] = keys_of(np.array(keys, np.int64))
         flat = np.array([one for each in self.passages for one in each], np.int64)
         owners = [row for row, each in enumerate(self.passages) for _ in each]
         return Sketches(
             self.signatures,
             np.array([len(keys) for keys in self.bands], np.int64),
-            bands,
+            self.keys,
             keys_of(flat),
             np.array(owners, np.int32),
         )
@@ -101,9 +112,7 @@ def random_documents(rng: np.random.Generator, count: int, *, spread: int = 50) 
     return Documents(rng.integers(0, spread, count).tolist(), bands, passages)
 
 
-def write_part(
-    folder: Path, number: int, documents: Documents, *, batch: int = 7
-) -> parts.PartSketch:
+def write_part(folder: Path, number: int, whole: Documents, *, batch: int = 7) -> parts.PartSketch:
     """Write the files of a part as registration does, in batches."""
     writer = parts.PartWriter(
         folder / SKETCHES / parts.sketch_name(number),
@@ -111,8 +120,8 @@ def write_part(
         params=PARAMS,
         window=WINDOW,
     )
-    for begin in range(0, len(documents), batch):
-        some = documents.slice(begin, begin + batch)
+    for begin in range(0, len(whole), batch):
+        some = whole.slice(begin, begin + batch)
         writer.add(some.hashes, some.sketches)
     return writer.close()
 
@@ -131,8 +140,14 @@ class Catalogue:
         number = len(self.uids) + 1
         uid = f"{number:032x}"
         staging = self.store.staging(uid)
-        for name in (SKETCHES, "runs"):
+        for name in (SKETCHES, DOCUMENTS, "runs"):
             (staging / name).mkdir()
+        for at, piece in enumerate(pieces):
+            writer = documents.TableWriter(staging / DOCUMENTS / documents.part_name(at))
+            rows = pa.record_batch({"content_hash": documents.hash_column(piece.hashes)})
+            writer.add(rows)
+            writer.close(rows.schema)
+        digest = documents.digest_table(staging / DOCUMENTS)
         made = [write_part(staging, at, piece, batch=batch) for at, piece in enumerate(pieces)]
         files = [
             (
@@ -144,11 +159,12 @@ class Catalogue:
         ]
         segments = merge.build(staging / SEGMENTS, uid, files, params=PARAMS, window=WINDOW)
         shutil.rmtree(staging / "runs")
+        self.store.publish(uid, DOCUMENTS)
         self.store.publish(uid, SKETCHES)
         self.store.publish(uid, SEGMENTS)
         self.store.end_staging(uid)
         with self.database.write() as session:
-            location = self._location(session, uid)
+            location = self._location(session, uid, digest, sum(map(len, pieces)))
             session.add(
                 SketchTable(
                     location_id=location,
@@ -170,7 +186,7 @@ class Catalogue:
         )
         return location
 
-    def _location(self, session: Session, uid: str) -> int:
+    def _location(self, session: Session, uid: str, digest: str, count: int) -> int:
         team = session.scalar(sa.select(Namespace))
         if team is None:
             team = Namespace(name="local", visibility=Visibility.PRIVATE, created_at=START)
@@ -185,7 +201,7 @@ class Catalogue:
             dataset_id=owner.id,
             number=1,
             content_root="0" * 64,
-            documents=0,
+            documents=count,
             distinct=0,
             empty=0,
             bytes=0,
@@ -201,7 +217,7 @@ class Catalogue:
             options={},
             files=[],
             order_root="0" * 64,
-            table_digest="0" * 64,
+            table_digest=digest,
             claims_root=None,
             kept=False,
             sources=[],
@@ -217,8 +233,8 @@ class Catalogue:
         return {
             (question, location, row)
             for question, text in enumerate(texts)
-            for location, documents in self.documents.items()
-            for row, one in enumerate(documents.texts)
+            for location, some in self.documents.items()
+            for row, one in enumerate(some.texts)
             if one == text
         }
 
@@ -226,17 +242,17 @@ class Catalogue:
         return {
             (question, location, row)
             for question, keys in enumerate(questions)
-            for location, documents in self.documents.items()
-            for row, have in enumerate(documents.bands)
-            if set(have) & set(keys)
+            for location, some in self.documents.items()
+            for row, have in enumerate(some.bands)
+            if any(one == other for one, other in zip(have, keys, strict=False))
         }
 
     def passages(self, keys: list[int]) -> Answer:
         return {
             (question, location, row)
             for question, key in enumerate(keys)
-            for location, documents in self.documents.items()
-            for row, have in enumerate(documents.passages)
+            for location, some in self.documents.items()
+            for row, have in enumerate(some.passages)
             if key in have
         }
 
@@ -244,13 +260,12 @@ class Catalogue:
         """Ask everything there is to ask, and compare with what the answers must be."""
         numbers = list(range(spread))
         assert answer(index.content(hashes_of(numbers))) == self.content(numbers)
-        questions = [[one, (one * 7) % spread] for one in numbers]
-        keys = keys_of(np.array(questions, np.int64))
-        assert answer(index.bands(keys)) == self.bands(questions)
+        questions = questions_of(spread)
+        assert answer(index.bands(bands_of(questions))) == self.bands(questions)
         assert answer(index.passages(keys_of(np.array(numbers)))) == self.passages(numbers)
-        for location, documents in self.documents.items():
-            rows = np.arange(len(documents))[::-1]
-            assert (index.signatures(location, rows) == documents.signatures[::-1]).all()
+        for location, some in self.documents.items():
+            rows = np.arange(len(some))[::-1]
+            assert (index.signatures(location, rows) == some.signatures[::-1]).all()
 
 
 def rows_of(segments: list[merge.MadeSegment], uid: str) -> list[Segment]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,14 +24,13 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def pairs_of(catalogue: Catalogue, kind: SegmentKind, mine: int, *, within: bool) -> Pairs:
-    def keys(location: int) -> list[set[int]]:
+    def keys(location: int) -> list[set[Any]]:
         documents = catalogue.documents[location]
         if kind is SegmentKind.CONTENT:
             return [{text} for text in documents.texts]
-        return [
-            set(one)
-            for one in (documents.bands if kind is SegmentKind.BANDS else documents.passages)
-        ]
+        if kind is SegmentKind.BANDS:
+            return [set(enumerate(one)) for one in documents.bands]
+        return [set(one) for one in documents.passages]
 
     return {
         (row, other, there)

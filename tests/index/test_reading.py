@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from registry.index.reading import Cache, Index
-from tests.index.making import Catalogue, Documents, answer, hashes_of, keys_of, random_documents
+from tests.index.making import (
+    Catalogue,
+    Documents,
+    answer,
+    bands_of,
+    hashes_of,
+    keys_of,
+    questions_of,
+    random_documents,
+)
 
 
 def test_answers_are_those_of_looking_at_every_document(catalogue: Catalogue) -> None:
@@ -29,8 +38,9 @@ def test_only_those_asked_among_answer(catalogue: Catalogue) -> None:
             assert alone == {it for it in both if it[1] == one}
         keys = keys_of(np.array(numbers))
         assert answer(index.passages(keys, among=[])) == set()
-        assert answer(index.bands(keys[:, None], among=[second])) == {
-            it for it in answer(index.bands(keys[:, None])) if it[1] == second
+        bands = bands_of(questions_of(60))
+        assert answer(index.bands(bands, among=[second])) == {
+            it for it in answer(index.bands(bands)) if it[1] == second
         }
 
 

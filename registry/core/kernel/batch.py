@@ -10,13 +10,22 @@ reaches beyond what is meant; the workspace leaves room for it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import from_dtype, njit, types
 
-from registry.core.kernel.vectors import (
+from registry.core.kernel.job import (
+    BAND_KEYS,
+    DONE,
+    JOB,
     LANES,
+    MORE_PASSAGES,
+    MORE_TEXT,
+    PIECE,
+    SPARE,
+)
+from registry.core.kernel.vectors import (
     append_changes,
     beyond_ascii,
     characters,
@@ -38,51 +47,17 @@ from registry.core.kernel.vectors import (
     store64,
     trailing_zeros,
 )
-from registry.core.kernel.xxh3 import PRIME64_1, xxh3_64
+from registry.core.kernel.xxh3 import PRIME64_1, inlined, xxh3_64
 
-DONE: Final = 0
-MORE_TEXT: Final = 1
-MORE_PASSAGES: Final = 2
-
-JOB: Final = np.dtype(
-    [
-        # What is read: the documents, …
-        ("data", "i8"), ("size", "i8"), ("offsets", "i8"), ("documents", "i8"),
-        # … the table of characters (see `registry.core.sketch`), …
-        ("pages", "i8"), ("page_count", "i8"), ("entries", "i8"),
-        # … and the permutations, of which `width` fill whole `LANES`.
-        ("factors", "i8"), ("terms", "i8"), ("permutations", "i8"), ("width", "i8"),
-        ("bands", "i8"), ("rows", "i8"), ("window", "i8"), ("every", "i8"),
-        # What is written, a row for each document: `counts` says how many passages it has.
-        ("signatures", "i8"), ("tokens", "i8"), ("keys", "i8"), ("counts", "i8"),
-        ("passages", "i8"), ("passages_size", "i8"),
-        # Scratch memory.
-        ("workspace", "i8"), ("text", "i8"), ("text_size", "i8"),
-        # Where the work goes on after it stopped for more memory: which document, whether it is
-        # begun, what is read of it and what of it the scratch memory holds, …
-        ("document", "i8"), ("begun", "i8"), ("position", "i8"),
-        ("filled", "i8"), ("words", "i8"), ("running", "i8"), ("carried", "i8"), ("waiting", "i8"),
-        # … how many tokens it has had, whether a window of it was full, how many passages there
-        # are, and how many there were before it.
-        ("total", "i8"), ("winnowed", "i8"), ("found", "i8"), ("before", "i8"),
-    ]
-)  # fmt: skip
-"""What `sketch` is told. Addresses and numbers; all begin as zero that are not said."""
-
-SHINGLE: Final = 5
+_SHINGLE: Final = 5
+# How many tokens the two shingles of a passage are apart.
 _APART: Final = 3
 
-# How many tokens are looked at in one step: their text, hashes and minima stay in a core's cache.
-_PIECE: Final = 2048
-TEXT: Final = 24 * 1024
-"""How large the text of a piece is to begin with."""
 # What a step may write past the limit it looks at, and what is read before the first byte of text.
 _SLACK: Final = 256
 _LEAD: Final = 64
 # How far a step reads.
 _AHEAD: Final = 68
-SPARE: Final = _PIECE + _SLACK
-"""Room for what comes of one piece; passages need that and their window at all times."""
 
 _U: Final = np.uint64
 _KEY: Final = _U(0xFFFFFFFFFF000000)
@@ -91,25 +66,22 @@ _SPACE: Final = 0x20
 # How many bytes a character has, four bits for each upper half of its first byte.
 _LENGTHS: Final = 0x4322111111111111
 
-_options = {"nogil": True, "boundscheck": False, "error_model": "numpy", "forceinline": True}
-_entry = {**_options, "forceinline": False, "cache": True}
 
-
-def workspace(window: int, width: int) -> int:
-    """Return how many bytes of scratch memory a job needs beside its text."""
-    return 16 * SPARE + 16 * (SPARE + window) + 4 * width + 12 * _LEAD
-
-
-@njit(**_options)
-def _mixture(at, left, high, pages, page_count, entries, taken, text, edges, o, w, running):
+@inlined
+def _mixture(  # noqa: PLR0917 - in registers, not in an object
+    at, left, high, pages, page_count, entries, taken, text, edges, o, w, running
+):
     """Append characters of any kind, up to a stretch of ASCII, 64 bytes or the document's end.
 
     Args:
         at: Where the first of them, which is beyond ASCII, begins.
         left: How many bytes the document has left.
         high: Which of 64 bytes are beyond ASCII, as `beyond_ascii` has it.
-        pages: See `JOB`; likewise `page_count`, `entries` and `text`.
+        pages: The table of characters; see `JOB`.
+        page_count: Likewise.
+        entries: Likewise.
         taken: 256 bytes of scratch memory.
+        text: What is appended to.
         edges: Where the ends of tokens are kept.
         o: How many bytes the text has.
         w: How many tokens have ended.
@@ -140,12 +112,7 @@ def _mixture(at, left, high, pages, page_count, entries, taken, text, edges, o, 
     return min(last + length, left), o, w, running
 
 
-@njit(**_options)
-def _signed(number):
-    return np.int64(number)
-
-
-@njit(**_options)
+@inlined
 def _least(values, count, window):
     """Replace numbers by the least of a window that begins with each."""
     span = 1
@@ -158,19 +125,76 @@ def _least(values, count, window):
             lower(at, at + 8 * (window - span))
 
 
-@njit(**_options)
-def _band_keys(signature, bands, rows, keys):
-    """Write the keys of the bands of one signature, of which 16 bytes around may be read."""
-    for band in range(bands):
-        h = xxh3_64(signature + 4 * rows * band, 4 * rows)
-        store64(keys + 8 * band, (h + _U(band) * _BAND) & _KEY)
+@inlined
+def _begin(job):
+    """Begin a document."""
+    job.begun = 1
+    job.position = np.int64(load64(job.offsets + 8 * job.document))
+    job.filled, job.words, job.running, job.total = _LEAD, 0, 0, 0
+    job.carried, job.waiting, job.winnowed, job.before = 0, 0, 0, job.found
+    store32(job.edges, _LEAD - 1)
+    for at in range(job.minima, job.minima + 4 * job.width, 8):
+        store64(at, _U(0xFFFFFFFFFFFFFFFF))
 
 
-@njit(**_options)
-def _winnow(job, hashes, shingles, passed, least, done):
+@inlined
+def _cut(job):
+    """Append tokens to the text, until the document or the room for a piece ends.
+
+    Returns:
+        Whether the document has ended.
+    """
+    data, tail, safe = job.data, job.tail, job.size - _AHEAD
+    pages, page_count, entries, taken = job.pages, job.page_count, job.entries, job.taken
+    text, full, edges = job.text, job.text_size - _SLACK, job.edges
+    position, o, w, running = job.position, job.filled, job.words, job.running
+    end = np.int64(load64(job.offsets + 8 * job.document + 8))
+    while position < end and w < PIECE and o < full:
+        at = (data if position <= safe else tail) + position
+        high = beyond_ascii(at)
+        read = min(end - position, trailing_zeros(high))
+        if read > 0:
+            kept, ended, running = pack(at, read, running, text, o, edges + 4 * w + 4)
+            o += kept
+            w += ended
+        else:
+            read, o, w, running = _mixture(
+                at, end - position, high, pages, page_count, entries, taken, text, edges,
+                o, w, running,
+            )  # fmt: skip
+        position += read
+    if position == end and running:
+        store8(text + o, _SPACE)
+        store32(edges + 4 * w + 4, o)
+        o += 1
+        w += 1
+        running = 0
+    job.total += w - job.words
+    job.position, job.filled, job.words, job.running = position, o, w, running
+    return position == end
+
+
+@inlined
+def _hash(job, shingles, tokens):
+    """Hash the shingles of so many tokens, and lower the minima to their permutations."""
+    text, edges, mixed = job.text, job.edges, job.mixed
+    hashes = job.hashes + 8 * job.carried
+    for index in range(shingles):
+        begin = load32(edges + 4 * index) + 1
+        length = load32(edges + 4 * (index + tokens)) - begin
+        store64(hashes + 8 * index, xxh3_64(text + begin, length))
+    for index in range(0, shingles, 8):
+        mix(hashes + 8 * index, mixed + 4 * index)
+    for lane in range(0, 4 * job.width, 4 * LANES):
+        permute(mixed, shingles, job.factors + lane, job.terms + lane, job.minima + lane)
+
+
+@inlined
+def _winnow(job, shingles, done):
     """Append the passages that a piece completes; keep what the next piece needs."""
-    window = job.window
-    many = max(job.carried + shingles - _APART, 0)
+    window, hashes, passed, least = job.window, job.hashes, job.passed, job.least
+    hashed = job.carried + shingles
+    many = max(hashed - _APART, 0)
     for index in range(0, many, 8):
         pair(hashes + 8 * index, passed + 8 * (job.waiting + index), PRIME64_1, _KEY)
     waiting = job.waiting + many
@@ -199,131 +223,94 @@ def _winnow(job, hashes, shingles, passed, least, done):
             move64(passed + 8 * index, passed + 8 * (gone + index))
         waiting = window - 1
     job.waiting = waiting
-    gone = job.carried + shingles - _APART
-    if gone > 0:
-        move64(hashes, hashes + 8 * gone)
-    job.carried = min(job.carried + shingles, _APART)
+    if many > 0:
+        move64(hashes, hashes + 8 * many)
+    job.carried = min(hashed, _APART)
 
 
-@njit(**_options)
-def _carry(job, edges, w, o):
+@inlined
+def _carry(job):
     """Move the last four tokens, and what is open after them, to the front."""
-    first = w - SHINGLE + 1
+    edges, first = job.edges, job.words - _SHINGLE + 1
     moved = load32(edges + 4 * first) + 1 - _LEAD
-    for at in range(job.text + _LEAD, job.text + o - moved, 64):
+    for at in range(job.text + _LEAD, job.text + job.filled - moved, 64):
         move64(at, at + moved)
-    for index in range(SHINGLE):
+    for index in range(_SHINGLE):
         store32(edges + 4 * index, load32(edges + 4 * (first + index)) - moved)
-    job.filled = o - moved
-    job.words = SHINGLE - 1
+    job.filled -= moved
+    job.words = _SHINGLE - 1
 
 
-_jobs = types.Array(from_dtype(JOB), 1, "C")
+@inlined
+def _band_keys(job, document, signature):
+    """Write the keys of one signature, of which 16 bytes around may be read."""
+    keys, rows = job.keys + 8 * job.bands * document, job.rows
+    for band in range(job.bands):
+        h = xxh3_64(signature + 4 * rows * band, 4 * rows)
+        store64(keys + 8 * band, (h + _U(band) * _BAND) & _KEY)
 
 
-@njit(types.int64(_jobs), **_entry)
-def sketch(jobs):
-    """Sketch the documents of a job.
+@inlined
+def _finish(job):
+    """Write the results of a document, and turn to the next."""
+    store64(job.tokens + 8 * job.document, _U(job.total))
+    store64(job.counts + 8 * job.document, _U(job.found - job.before))
+    signature, minima = job.signatures + 4 * job.permutations * job.document, job.minima
+    for lane in range(0, 4 * job.permutations, 4):
+        store32(signature + lane, load32(minima + lane))
+    if job.total > 0:
+        _band_keys(job, job.document, minima)
+    job.document += 1
+    job.begun = 0
+
+
+def _sketch(job):
+    """Do a job.
 
     Returns:
         `DONE`; or `MORE_TEXT` or `MORE_PASSAGES` for what has to be larger, with the same content,
         before the same job is passed again.
     """
-    job = jobs[0]
-    data, size, text = job.data, job.size, job.text
-    pages, page_count, entries = job.pages, job.page_count, job.entries
-    width, window, full = job.width, job.window, job.text_size - _SLACK
-
-    hashes = (job.workspace + 63) & -64
-    mixed = hashes + 8 * SPARE
-    edges = mixed + 4 * SPARE
-    passed = edges + 4 * SPARE
-    # One place before it is for what was found last.
-    least = passed + 8 * (SPARE + window) + 64
-    minima = least + 8 * (SPARE + window)
-    taken = minima + 4 * width + _LEAD
-    # The last bytes are read from a copy, because whole blocks reach beyond them.
-    tail = taken + 4 * _LEAD
-    tail_begin = max(size - _LEAD - _AHEAD, 0)
-    for at in range(tail, tail + 4 * _LEAD, 8):
-        store64(at, _U(0))
-    for index in range(tail_begin, size):
-        store8(tail + index - tail_begin, load8(data + index))
-    tail -= tail_begin
+    if job.task == BAND_KEYS:
+        for document in range(job.documents):
+            _band_keys(job, document, job.signatures + 4 * job.permutations * document)
+        return DONE
     while job.document < job.documents:
-        document = job.document
-        end = _signed(load64(job.offsets + 8 * document + 8))
         if not job.begun:
-            job.begun = 1
-            job.position = _signed(load64(job.offsets + 8 * document))
-            job.filled, job.words, job.running, job.total = _LEAD, 0, 0, 0
-            job.carried, job.waiting, job.winnowed, job.before = 0, 0, 0, job.found
-            store32(edges, _LEAD - 1)
-            for at in range(minima, minima + 4 * width, 8):
-                store64(at, _U(0xFFFFFFFFFFFFFFFF))
-        if window > 0 and job.passages_size - job.found < SPARE + window:
+            _begin(job)
+        if job.window > 0 and job.passages_size - job.found < SPARE + job.window:
             return MORE_PASSAGES
-
-        position, o, w, running = job.position, job.filled, job.words, job.running
-        while position < end and w < _PIECE and o < full:
-            at = (data if position + _AHEAD <= size else tail) + position
-            high = beyond_ascii(at)
-            ascii = min(end - position, trailing_zeros(high))
-            if ascii > 0:
-                read = ascii
-                kept, ended, running = pack(at, ascii, running, text, o, edges + 4 * w + 4)
-                o += kept
-                w += ended
-            else:
-                read, o, w, running = _mixture(
-                    at, end - position, high, pages, page_count, entries, taken, text, edges,
-                    o, w, running,
-                )  # fmt: skip
-            position += read
-        done = position == end
-        if done and running:
-            store8(text + o, _SPACE)
-            store32(edges + 4 * w + 4, o)
-            o += 1
-            w += 1
-            running = 0
-        job.total += w - job.words
-        job.position, job.filled, job.words, job.running = position, o, w, running
-
-        shingles, tokens = w - SHINGLE + 1, SHINGLE
+        done = _cut(job)
+        shingles, tokens = job.words - _SHINGLE + 1, _SHINGLE
         if shingles <= 0 and not done:
             return MORE_TEXT
-        if done and 0 < job.total < SHINGLE:
+        if done and 0 < job.total < _SHINGLE:
             shingles, tokens = 1, job.total
         shingles = max(shingles, 0)
-        for index in range(shingles):
-            begin = load32(edges + 4 * index) + 1
-            length = load32(edges + 4 * (index + tokens)) - begin
-            store64(hashes + 8 * (job.carried + index), xxh3_64(text + begin, length))
-        for index in range(0, shingles, 8):
-            mix(hashes + 8 * (job.carried + index), mixed + 4 * index)
-        for lane in range(0, 4 * width, 4 * LANES):
-            permute(mixed, shingles, job.factors + lane, job.terms + lane, minima + lane)
-        if window > 0 and job.total >= SHINGLE:
-            _winnow(job, hashes, shingles, passed, least, done)
-        if not done:
-            _carry(job, edges, w, o)
-            continue
-
-        store64(job.tokens + 8 * document, _U(job.total))
-        store64(job.counts + 8 * document, _U(job.found - job.before))
-        signature = job.signatures + 4 * job.permutations * document
-        for lane in range(job.permutations):
-            store32(signature + 4 * lane, load32(minima + 4 * lane))
-        if job.total > 0:
-            _band_keys(minima, job.bands, job.rows, job.keys + 8 * job.bands * document)
-        job.document += 1
-        job.begun = 0
+        _hash(job, shingles, tokens)
+        if job.window > 0 and job.total >= _SHINGLE:
+            _winnow(job, shingles, done)
+        if done:
+            _finish(job)
+        else:
+            _carry(job)
     return DONE
 
 
-@njit(types.void(*[types.int64] * 6), **_entry)
-def band_keys(signatures, documents, stride, bands, rows, keys):
-    """Write the band keys of signatures that are `stride` bytes apart; 16 bytes around are read."""
-    for document in range(documents):
-        _band_keys(signatures + stride * document, bands, rows, keys + 8 * bands * document)
+def intermediate() -> tuple[str, str]:
+    """Return LLVM's intermediate code of the kernel, and the name of its function.
+
+    That takes the address of a result of 64 bits, one of an exception, which it never makes, and
+    one of a job.
+    """
+    kinds = (from_dtype(JOB),)
+    compiler: Any = njit
+    made = compiler(
+        types.int64(*kinds),
+        nogil=True,
+        boundscheck=False,
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )(_sketch)
+    return made.inspect_llvm(kinds), made.overloads[kinds].fndesc.llvm_func_name

@@ -14,8 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-LANES: Final = 128
-"""How many permutations `permute` makes at once; it holds all of theirs in registers."""
+from registry.core.kernel.job import LANES
 
 _I1, _I8, _I32, _I64, _I128 = (ir.IntType(bits) for bits in (1, 8, 32, 64, 128))
 _BYTES: Final = ir.VectorType(_I8, 64)
@@ -122,7 +121,7 @@ def _gather(builder: Any, base: Any, index: Any) -> Any:
     )
 
 
-def _append(
+def _append(  # noqa: PLR0917
     builder: Any, block: Any, kept: Any, text: Any, end: Any, edges: Any, parts: int
 ) -> tuple[Any, Any]:
     """Append the bytes whose bit is set to the text, and where spaces are among them to `edges`.
@@ -221,7 +220,7 @@ def _continuing(builder: Any, at: Any) -> Any:
     return builder.bitcast(builder.icmp_signed("<", block, _splat(_BYTES, -0x40)), _I64)
 
 
-def _pack(
+def _pack(  # noqa: PLR0917
     builder: Any, at: Any, size: Any, running: Any, text: Any, end: Any, edges: Any
 ) -> list[Any]:
     """Append the words of 1 to 64 ASCII bytes, lower-cased, each with one space after it.
@@ -262,7 +261,7 @@ def _gather_begins(builder: Any, at: Any, begins: Any, to: Any) -> None:
         _store(builder, _compress(builder, _load(builder, at, _BYTES, step), begins), to, 64 * step)
 
 
-def _characters(
+def _characters(  # noqa: PLR0917
     builder: Any, taken: Any, many: Any, pages: Any, last: Any, entries: Any, running: Any,
     text: Any, end: Any, edges: Any,
 ) -> list[Any]:  # fmt: skip
@@ -275,7 +274,10 @@ def _characters(
         pages: Which 64 entries are for 64 code points; see `registry.core.sketch`.
         last: The last of the pages.
         entries: What becomes of a code point.
-        running: As `pack` has it; likewise `text`, `end` and `edges`, of which 32 are written.
+        running: As `pack` has it.
+        text: Likewise.
+        end: Likewise.
+        edges: Likewise.
 
     Returns:
         What `pack` returns.

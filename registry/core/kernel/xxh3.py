@@ -7,7 +7,7 @@ by more than 16 bytes.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -40,18 +40,19 @@ _PRIME_MX1: Final = _U(0x165667919E3779F9)
 _PRIME_MX2: Final = _U(0x9FB21C651E98DF25)
 _LOW: Final = _U(0xFFFFFFFF)
 
-_options = {"nogil": True, "boundscheck": False, "error_model": "numpy", "forceinline": True}
-_called = {**_options, "forceinline": False}
+# Compiled into what calls it, or, where that is long and rare, called.
+inlined: Any = njit(nogil=True, boundscheck=False, error_model="numpy", forceinline=True)
+_called: Any = njit(nogil=True, boundscheck=False, error_model="numpy")
 
 
-@njit(**_options)
+@inlined
 def _avalanche(h):
     h ^= h >> _U(37)
     h *= _PRIME_MX1
     return h ^ (h >> _U(32))
 
 
-@njit(**_options)
+@inlined
 def _avalanche64(h):
     h ^= h >> _U(33)
     h *= _PRIME64_2
@@ -60,19 +61,19 @@ def _avalanche64(h):
     return h ^ (h >> _U(32))
 
 
-@njit(**_options)
+@inlined
 def _mix(at, one, two):
     return folded(load64(at) ^ one, load64(at + 8) ^ two)
 
 
-@njit(**_options)
+@inlined
 def _swapped(h):
     h = (h << _U(32)) | (h >> _U(32))
     h = ((h & _U(0x0000FFFF0000FFFF)) << _U(16)) | ((h >> _U(16)) & _U(0x0000FFFF0000FFFF))
     return ((h & _U(0x00FF00FF00FF00FF)) << _U(8)) | ((h >> _U(8)) & _U(0x00FF00FF00FF00FF))
 
 
-@njit(**_called)
+@_called
 def _upto16(at, size):
     if size > 8:
         low = load64(at) ^ (_S24 ^ _S32)
@@ -92,7 +93,7 @@ def _upto16(at, size):
     return _avalanche64(_S56 ^ _S64)
 
 
-@njit(**_called)
+@_called
 def _upto240(at, size):
     h = _U(size) * PRIME64_1
     for step in range(8):
@@ -105,13 +106,13 @@ def _upto240(at, size):
     return _avalanche(h)
 
 
-@njit(**_options)
+@inlined
 def _lane(at, key):
     keyed = load64(at) ^ _secret(key)
     return (keyed & _LOW) * (keyed >> _U(32))
 
 
-@njit(**_options)
+@inlined
 def _stripe(at, key, sums):
     """Return the eight sums with 64 bytes added."""
     a, b, c, d, e, f, g, h = sums
@@ -127,12 +128,12 @@ def _stripe(at, key, sums):
     )
 
 
-@njit(**_options)
+@inlined
 def _scrambled(value, key):
     return (value ^ (value >> _U(47)) ^ _secret(key)) * _PRIME32_1
 
 
-@njit(**_called)
+@_called
 def _long(at, size):
     sums = (
         _PRIME32_3, PRIME64_1, _PRIME64_2, _PRIME64_3,
@@ -154,7 +155,7 @@ def _long(at, size):
     return _avalanche(total)
 
 
-@njit(**_called)
+@_called
 def _beyond64(at, size):
     if size > 240:
         return _long(at, size)
@@ -169,7 +170,7 @@ def _beyond64(at, size):
     return _avalanche(h)
 
 
-@njit(**_options)
+@inlined
 def xxh3_64(at, size):
     """Return the hash of so many bytes; up to 16 bytes before and after them may be read."""
     if 16 < size <= 64:
