@@ -54,6 +54,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.whereis:whereis",
         "Say where a text comes from: equal or near documents, shared passages, who claims what.",
     ),
+    "duplicates": (
+        "cli.commands.duplicates:duplicates",
+        "Find documents that repeat one another, within a version or between two.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",

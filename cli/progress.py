@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import click
@@ -13,6 +14,7 @@ import click
 from cli.output import clean, count, plural, size
 
 if TYPE_CHECKING:
+    from registry.batch.run import Progress as StageProgress
     from registry.intake.run import Progress
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -176,6 +178,71 @@ class _Events:
     def _write(self, event: dict[str, Any]) -> None:
         self._stream.write(json.dumps(event) + "\n")
         self._stream.flush()
+
+
+@contextmanager
+def stages(mode: str) -> Iterator[Callable[[StageProgress], None]]:
+    """Give a function that tells how far work in stages is, as `--progress` says.
+
+    A line is wiped in the end, however it ends.
+    """
+    stream = sys.stderr
+    if mode == "json" and stream is not None:
+        yield _Stages(stream, _EVENTS_EVERY, _stage_event).update
+    elif mode == "auto" and stream is not None and stream.isatty():
+        try:
+            yield _Stages(stream, _LINES_EVERY, _stage_line).update
+        finally:
+            stream.write(_WIPE)
+            stream.flush()
+    else:
+        yield lambda now: None
+
+
+class _Stages:
+    """Tells of each stage when it begins, now and then, and when it is done."""
+
+    def __init__(
+        self,
+        stream: IO[str],
+        every: float,
+        shown: Callable[[StageProgress, float, float | None], str],
+    ) -> None:
+        self._stream = stream
+        self._clock = _Clock(every)
+        self._shown = shown
+        self._stage = ""
+
+    def update(self, now: StageProgress) -> None:
+        if now.stage != self._stage:
+            self._stage = now.stage
+            self._clock.restart()
+        elif not self._clock.is_due() and not (now.of and now.done == now.of):
+            return
+        seconds = self._clock.seconds
+        left = (now.of - now.done) * seconds / now.done if now.done and now.of else None
+        self._stream.write(self._shown(now, seconds, left))
+        self._stream.flush()
+
+
+def _stage_line(now: StageProgress, _: float, left: float | None) -> str:
+    much = f" {count(now.done)}" if now.done else ""
+    of = f"/{count(now.of)}" if now.of else ""
+    return f"{_WIPE}{now.stage}{much}{of}" + (
+        f" · {_duration(left)} left" if left is not None else ""
+    )
+
+
+def _stage_event(now: StageProgress, seconds: float, left: float | None) -> str:
+    event = {
+        "event": "stage",
+        "stage": now.stage,
+        "done": now.done,
+        "of": now.of,
+        "seconds": round(seconds, 3),
+        "seconds_left": None if left is None else round(left, 1),
+    }
+    return json.dumps(event) + "\n"
 
 
 def _duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.output import block, clean, count, not_valid, plural, say, size, tell
+from cli.overlaps import inside_lines, overlap_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,8 @@ def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
         "same_content": [str(other) for other in done.same_content],
         "index": index_record(done.index),
         "uncompacted": done.uncompacted,
+        "known": done.known,
+        "uncompared": done.uncompared,
     }
 
 
@@ -64,6 +67,7 @@ def show(done: Registration, *, dry_run: bool) -> None:
         *_left_out(done),
         ("Content root", version.content_root),
         ("Index", index_in_words(index_record(done.index))),
+        *_known(done),
     ]
     if done.same_content:
         names = ", ".join(other.short for other in done.same_content)
@@ -75,6 +79,15 @@ def show(done: Registration, *, dry_run: bool) -> None:
     for line in block(lines):
         say(line)
     tell_uncompacted(done)
+
+
+def _known(done: Registration) -> list[tuple[str, str]]:
+    """Return what is known already of the documents, conflicts first."""
+    if done.known is None:
+        return []
+    inside = inside_lines(done.known["most_repeated"], done.known["contested"])
+    rows = overlap_lines(done.known["overlaps"], done.version.documents, label="Known")
+    return rows + [("" if number else "Within", line) for number, line in enumerate(inside)]
 
 
 def index_in_words(record: dict[str, Any] | None) -> str:
@@ -91,6 +104,9 @@ def index_in_words(record: dict[str, Any] | None) -> str:
 
 def tell_uncompacted(done: Registration) -> None:
     """Say why the index could not be compacted, if so; what is recorded is in it all the same."""
+    if done.uncompared:
+        tell(f"not compared with other datasets: {clean(done.uncompared)}")
+        tell("hint: the documents are registered; the next registration compares them too")
     if done.uncompacted:
         tell(f"the index was not compacted: {clean(done.uncompacted)}")
         tell("hint: nothing is missing from it; `firsthand index compact` tries again")

@@ -9,6 +9,7 @@ Layout under the storage folder::
     sketches/<uid>/            the sketches of a location, in the same rows
     segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
+    batch/<stage>.<key>/       stages of `duplicates`, which can be made again
 
 Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.
 """
@@ -40,9 +41,25 @@ _KEY: Final = "key"
 class Store:
     """A storage folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Use the folder; it is made when something is first written."""
+    def __init__(self, root: Path, *, tried: str | None = None) -> None:
+        """Use the folder; it is made when something is first written.
+
+        Args:
+            root: The folder.
+            tried: A uid whose files are looked for where they were written: they are not to be
+                published.
+        """
         self.root = root
+        self._tried = tried
+
+    def trying(self, uid: str) -> Store:
+        """Return the same storage as it would be with what a writer has not published."""
+        return Store(self.root, tried=_checked(uid))
+
+    def _folder(self, part: str, uid: str) -> Path:
+        if uid == self._tried:
+            return self.root / "staging" / uid / part
+        return self.root / part / _checked(uid)
 
     def staging(self, uid: str) -> Path:
         """Return a writer's own folder, made if need be."""
@@ -52,19 +69,19 @@ class Store:
 
     def documents(self, uid: str) -> Path:
         """Return the folder of a location's document table."""
-        return self.root / DOCUMENTS / _checked(uid)
+        return self._folder(DOCUMENTS, uid)
 
     def vault(self, uid: str) -> Path:
         """Return the folder of a location's kept texts."""
-        return self.root / VAULT / _checked(uid)
+        return self._folder(VAULT, uid)
 
     def sketches(self, uid: str) -> Path:
         """Return the folder of a location's sketches."""
-        return self.root / SKETCHES / _checked(uid)
+        return self._folder(SKETCHES, uid)
 
     def segments(self, uid: str) -> Path:
         """Return the folder of the index files that were made under a uid."""
-        return self.root / SEGMENTS / _checked(uid)
+        return self._folder(SEGMENTS, uid)
 
     def publish(self, uid: str, part: str) -> None:
         """Move `staging/<uid>/<part>` to its place `<part>/<uid>`; all or nothing.

@@ -356,3 +356,56 @@ def test_many_encodings_without_what_is_not_utf8(
         ((files,),) = database.execute("SELECT files FROM locations").fetchall()
     recorded = [file["skipped"]["count"] for file in json.loads(files) if "skipped" in file]
     assert recorded == [1] * len(bad)
+
+
+# What the program says unasked.
+
+TOLD: Final = [
+    "alpaca_52k", "alpaca_subset_copy", "codealpaca", "gpteacher_codegen", "wikitext2_pytorch",
+    "wikitext2_sobamchan", "peps_2022", "peps_history", "alpaca_eval_a", "fast_detect_gpt",
+]  # fmt: skip
+
+
+def shared(run: Run, name: str, other: str) -> dict[str, Any]:
+    """Return what is shown of the equal texts that a corpus has in common with another."""
+    (found,) = (
+        it
+        for it in run("show", name)["overlaps"]["listed"]
+        if (it["dataset"], it["kind"]) == (f"local/{other}", "exact")
+    )
+    return dict(found)
+
+
+def differ(found: dict[str, Any]) -> dict[str, tuple[int, str, str]]:
+    return {
+        one["property"]: (one["texts"], one["cases"][0]["here"], one["cases"][0]["there"])
+        for one in found["conflicts"]
+    }
+
+
+@pytest.mark.parametrize("order", [TOLD, TOLD[::-1]], ids=["forwards", "backwards"])
+def test_what_corpora_have_in_common_is_told_in_any_order(
+    shared_data: Path, run: Run, order: list[str]
+) -> None:
+    done = {name: register(run, shared_data, name) for name in order}
+    copy = shared(run, "alpaca_subset_copy", "alpaca_52k")
+    assert (copy["documents"], copy["their_documents"]) == (2000, 2000)
+    code = shared(run, "codealpaca", "gpteacher_codegen")
+    assert (code["documents"], code["texts"]) == (4535, 4535)
+    assert differ(code) == {
+        "generator": (4535, "gpt-4 AND text-davinci-003", "gpt-4"),
+        "license": (4535, "CC-BY-NC-4.0", "MIT"),
+    }
+    assert differ(shared(run, "gpteacher_codegen", "codealpaca")) == {
+        "generator": (4535, "gpt-4", "gpt-4 AND text-davinci-003"),
+        "license": (4535, "MIT", "CC-BY-NC-4.0"),
+    }
+    assert shared(run, "wikitext2_pytorch", "wikitext2_sobamchan")["texts"] == 4916
+    assert shared(run, "peps_2022", "peps_history")["texts"] == 510
+    repeated = done["alpaca_eval_a"]["known"]["most_repeated"]
+    assert (repeated["documents"], repeated["file"]) == (805, "NullModel.json")
+    assert done["fast_detect_gpt"]["known"]["contested"]["texts"] == 2
+    later = {name: order.index(name) for name in ("codealpaca", "gpteacher_codegen")}
+    last = max(later, key=lambda name: later[name])
+    listed = done[last]["known"]["overlaps"]["listed"]
+    assert [it["documents"] for it in listed if it["kind"] == "exact"] == [4535]

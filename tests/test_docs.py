@@ -164,6 +164,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "recipes",
                 "sources",
                 "whereis",
+                "duplicates",
             )
         ),
     ],

@@ -205,6 +205,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     for name in ("people", "labelled", "team/copy", "few"):
         made.run("show", "show", name)
         made.run("history", "history", name)
+    made.run("duplicates", "duplicates", "people", "--with", "team/copy", "--out", folder / "p")
+    few_pairs = ["--max-pairs", "1", "--min-similarity", "0.3", "--progress", "json"]
+    made.run("duplicates", "duplicates", "people", "--exact", *few_pairs)
     made.run("db-check", "db", "check")
     look_after_the_index(made, data / "labelled.jsonl")
     verify: list[str | Path] = ["verify", snap, "--key", key]

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cli.output import block, clean, count, emit, json_option, not_valid, plural, say, share, size
+from cli.overlaps import inside_lines, overlap_lines
 from cli.registrations import index_in_words
 
 
@@ -52,6 +53,11 @@ def _screen(record: dict[str, Any]) -> list[str]:
         )
     )
     rows.append(("Index", index_in_words(record["index"])))
+    inside = inside_lines(record["most_repeated"], {"texts": 0})
+    rows += [("", line) for line in inside]
+    rows += overlap_lines(record["overlaps"], record["documents"], label="Known")
+    if not record["overlaps"]["compared"]:
+        rows.append(("", "not compared with other datasets yet: the next registration does it"))
     rows += _places(record)
     rows += _lineage(record)
     rows += [

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("sketched", BIG, nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("compared_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "sketched >= 0 AND sketched <= documents", name=op.f("ck_sketch_tables_sketched_within")
         ),

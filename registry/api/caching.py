@@ -14,8 +14,9 @@ from fastapi import Depends, Request, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry import __version__, ledger
+from registry import __version__
 from registry.api.deps import CallerDep, SessionDep
+from registry.query import catalogue
 
 REVALIDATE: Final = "private, no-cache"
 """May be stored by whoever asked, and must be asked about before it is used again."""
@@ -48,7 +49,7 @@ def by_state(request: Request, response: Response, session: SessionDep, caller: 
     if not caller.sees_all:
         return
     asked = f"{request.scope['path']}?{request.url.query}"
-    etag = tag(f"{__version__}\n{ledger.size(session)}\n{asked}".encode())
+    etag = tag(f"{__version__}\n{catalogue.state(session)}\n{asked}".encode())
     if etag in _tags(request.headers):
         raise NotModifiedError(etag)
     response.headers["ETag"] = etag

@@ -29,6 +29,7 @@ from registry.core.dataset import (
     check_name,
 )
 from registry.core.lineage import EdgeKind
+from registry.db.models import OverlapKind
 
 Item = TypeVar("Item")
 
@@ -264,6 +265,55 @@ class SnapshotPartOut(BaseModel):
     issued_at: Time
 
 
+class CaseOut(BaseModel):
+    """What this version says, what the other one says, and of how many texts."""
+
+    here: str
+    there: str
+    texts: Count
+
+
+class ContradictionOut(BaseModel):
+    """A property on which two versions contradict each other about the same texts."""
+
+    property: Literal["origin", "generator", "license", "date"]
+    texts: Count
+    cases: list[CaseOut]
+
+
+class OverlapOut(BaseModel):
+    """Documents that another version has too."""
+
+    dataset: Name
+    version: Number
+    kind: OverlapKind
+    documents: Count
+    their_documents: Count
+    their_total: Count
+    texts: Count
+    conflicts: list[ContradictionOut]
+    rule: str
+    found_at: Time
+
+
+class OverlapsOut(BaseModel):
+    """Documents that other versions have too; those with conflicts come first."""
+
+    compared: bool
+    count: Count
+    listed: list[OverlapOut]
+
+
+class RepeatedOut(BaseModel):
+    """The text that most documents of a version have."""
+
+    content_hash: Digest
+    documents: Count
+    row: Count
+    file: str
+    generators: list[str]
+
+
 class IndexOut(BaseModel):
     """How the documents of a version are found, beyond their content."""
 
@@ -285,6 +335,8 @@ class VersionRecordOut(VersionOut):
     origins: dict[str, SumsOut]
     human_fraction: HumanFractionOut
     contested: Count
+    most_repeated: RepeatedOut | None
+    overlaps: OverlapsOut
     generators: list[str]
     licenses: list[str]
     languages: list[str]

@@ -238,7 +238,21 @@ def window_of(tokens: int) -> int:
 
 def lowered(point: int) -> int:
     """Return the simple lower-case mapping of a code point."""
-    return _lowered().get(point, point)
+    return lower_case().get(point, point)
+
+
+@cache
+def lower_case() -> dict[int, int]:
+    """Return the code points that have a simple lower-case mapping to another, with it."""
+    mapping = {}
+    for part in case_table.LOWER.split():
+        points, _, target = part.partition(">")
+        span, _, step = points.partition("/")
+        first, _, last = span.partition("-")
+        begin = int(first, 16)
+        for point in range(begin, int(last or first, 16) + 1, int(step or 1)):
+            mapping[point] = point - begin + int(target, 16)
+    return mapping
 
 
 def _run(
@@ -327,20 +341,6 @@ def _permutations(many: int) -> tuple[_Slots, _Slots]:
 
 
 @cache
-def _lowered() -> dict[int, int]:
-    """Return the code points that have a simple lower-case mapping to another, with it."""
-    mapping = {}
-    for part in case_table.LOWER.split():
-        points, _, target = part.partition(">")
-        span, _, step = points.partition("/")
-        first, _, last = span.partition("-")
-        begin = int(first, 16)
-        for point in range(begin, int(last or first, 16) + 1, int(step or 1)):
-            mapping[point] = point - begin + int(target, 16)
-    return mapping
-
-
-@cache
 def _characters() -> tuple[_Slots, _Slots]:
     """Return what becomes of every code point, as the kernel reads it.
 
@@ -352,7 +352,7 @@ def _characters() -> tuple[_Slots, _Slots]:
     kinds = words.kinds()
     length = 1 + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000)
     entries = (kinds.astype(np.uint32) << 27) | ((length * (kinds > 0)).astype(np.uint32) << 24)
-    for point, target in _lowered().items():
+    for point, target in lower_case().items():
         if kinds[point]:
             before, after = chr(point).encode(), chr(target).encode()
             change = int.from_bytes(before, "little") ^ int.from_bytes(after, "little")

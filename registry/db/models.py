@@ -372,6 +372,8 @@ class SketchTable(Base):
         documents: How many documents the location has.
         sketched: How many of them have a token, and so a sketch.
         digest: SHA-256 over the digests of the files, in order.
+        compared_at: When the documents were compared with those of other versions; None while that
+            is still to be done.
     """
 
     __tablename__ = "sketch_tables"
@@ -389,6 +391,7 @@ class SketchTable(Base):
     sketched: Mapped[int]
     digest: Mapped[str]
     made_at: Mapped[dt.datetime]
+    compared_at: Mapped[dt.datetime | None]
     location: Mapped[Location] = relationship(lazy="joined", innerjoin=True)
 
 

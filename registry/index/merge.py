@@ -22,9 +22,9 @@ from registry.index.entries import MOST_DOCUMENTS, keys_of, merged, moved
 from registry.index.parts import Run, RunsFile, SketchFile
 from registry.index.segment import SegmentFile, Span, entry_type, fence_step, scheme_of
 
-HELD: Final = 1 << 25
+HELD: Final = 1 << 23
 """How many bytes of entries are held while runs are merged, about."""
-_FEWEST: Final = 512
+_LEAST: Final = 1 << 15
 
 
 class Entries(Protocol):
@@ -271,7 +271,7 @@ def piece_of(segment: SegmentFile) -> Piece:
 
 def ordered(sources: Sequence[Source], dtype: np.dtype[Any]) -> Iterator[Array]:
     """Give the entries of some sources in order, in pieces that are not empty."""
-    held = max(HELD // (dtype.itemsize * max(len(sources), 1)), _FEWEST)
+    held = max(HELD // max(len(sources), 1), _LEAST) // dtype.itemsize
     readers = [_Reader(source, held) for source in sources]
     while readers := [reader for reader in readers if reader.fill()]:
         limits = [reader.last for reader in readers if reader.more]

@@ -331,7 +331,7 @@ def _in_a_row(file: BlockFile, ranges: list[tuple[int, int]], documents: int) ->
 
 @dataclass(slots=True)
 class SketchFile:
-    """The sketches of a part, mapped into memory.
+    """The sketches of a part.
 
     Attributes:
         file: The file.
@@ -403,11 +403,8 @@ class SketchFile:
         width = 4 * self.params.permutations
         chunk = np.searchsorted(self._firsts, rows, side="right") - 1
         begins = self._begins[chunk] + (rows - self._firsts[chunk]) * width
-        self.file.map().check(begins, begins + width)
-        # Chunks begin at multiples of 64 and so do signatures of them.
-        numbers = self.file.view(0, self.file.body // 4, "<u4")
-        at = (begins // 4)[:, None] + np.arange(self.params.permutations)
-        return np.asarray(numbers[at], np.uint32)
+        # Not mapped: a location may have thousands of parts, and each would keep a file open.
+        return np.asarray(self.file.gather(begins, width).view("<u4"), np.uint32)
 
     def stream(self, size: int) -> Iterator[tuple[int, Signatures]]:
         """Give all signatures with the first row of each piece, read from the disk.

@@ -244,7 +244,7 @@ class Index:
         """
         return _all_of(
             self._found(held, *held.segment.find_contents(hashes), among)
-            for held in self._kinds[SegmentKind.CONTENT]
+            for held in self._answering(SegmentKind.CONTENT, among)
         )
 
     def bands(self, keys: Keys, *, among: Collection[int] | None = None) -> Found:
@@ -259,7 +259,7 @@ class Index:
         """
         wide = keys.shape[1] if keys.ndim > 1 else 1
         parts = []
-        for held in self._kinds[SegmentKind.BANDS]:
+        for held in self._answering(SegmentKind.BANDS, among):
             key, entries = held.segment.find(keys.reshape(-1))
             # A document takes 24 bits, so that question and document fit into one number.
             once = np.unique(key // wide << 24 | (entries & np.uint64(0xFFFFFF)).astype(np.int64))
@@ -277,7 +277,7 @@ class Index:
             ConflictError: What is needed of the index is damaged.
         """
         parts = []
-        for held in self._kinds[SegmentKind.PASSAGES]:
+        for held in self._answering(SegmentKind.PASSAGES, among):
             question, entries = held.segment.find(keys)
             once = np.unique(question << 24 | (entries & np.uint64(0xFFFFFF)).astype(np.int64))
             parts.append(self._found(held, once >> 24, once & 0xFFFFFF, among))
@@ -337,6 +337,13 @@ class Index:
         """
         return self._sketches(location_id).signatures(np.asarray(rows, np.int64))
 
+    def _answering(self, kind: SegmentKind, among: Collection[int] | None) -> list[_Held]:
+        """Return the segments that hold documents of locations that may answer."""
+        if among is None:
+            return self._kinds[kind]
+        wanted = np.fromiter(among, np.int64)
+        return [held for held in self._kinds[kind] if np.isin(held.ids, wanted).any()]
+
     def _sketches(self, location_id: int) -> Sketched:
         row = self._sketched[location_id]
         key = (row.location.uid, row.digest)
@@ -393,7 +400,8 @@ def _hold(session: Session, store: Store, cache: Cache) -> list[_Held]:
         for name, digest in rows:
             if name in cache.leases:
                 continue
-            path = store.root / "segments" / name
+            uid, _, file = name.partition("/")
+            path = store.segments(uid) / file
             try:
                 cache.leases[name] = Lease(path, digest)
             except FileNotFoundError:

@@ -14,6 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
+from registry import ledger
 from registry.core.caller import OPERATOR, Caller
 from registry.core.claim import Property
 from registry.core.dataset import DatasetRef
@@ -27,6 +28,8 @@ from registry.db.models import (
     Mixture,
     MixtureInput,
     Namespace,
+    Overlap,
+    Segment,
     SketchTable,
     Snapshot,
 )
@@ -41,6 +44,19 @@ def ref_of(version: DatasetVersion) -> DatasetRef:
     """Return the full name of a version."""
     dataset = version.dataset
     return DatasetRef(dataset.namespace.name, dataset.name, version.number)
+
+
+def state(session: Session) -> str:
+    """Return a name of all that may be answered from: the log, and what is derived beside it."""
+    overlaps = sa.select(sa.func.max(Overlap.id), sa.func.count(Overlap.id))
+    sketches = sa.select(
+        sa.func.count(SketchTable.id),
+        sa.func.count(SketchTable.compared_at),
+        sa.func.max(SketchTable.made_at),
+    )
+    segments = sa.select(sa.func.max(Segment.id), sa.func.count(Segment.id))
+    found = [session.execute(one).one() for one in (overlaps, sketches, segments)]
+    return " ".join(map(str, [ledger.size(session), *(it for row in found for it in row)]))
 
 
 def find_dataset(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> Dataset | None:

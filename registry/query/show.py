@@ -30,6 +30,8 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.query import catalogue
+from registry.query.overlaps import inside
+from registry.query.overlaps.records import overlap_records
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
 
 
@@ -126,6 +128,8 @@ def version_record(
         "origins": {str(name): sums for name, sums in sums_by_origin(stand).items()},
         "human_fraction": declared(stand).to_json(),
         "contested": int(np.count_nonzero(stand.view.contested)),
+        "most_repeated": inside.most_repeated(store, stand) if version.exact_duplicates else None,
+        "overlaps": overlap_records(session, version, caller),
         "generators": stand.generators.used(),
         "licenses": stand.licenses.used(),
         "languages": stand.languages.used(),

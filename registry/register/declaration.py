@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from registry.core.dataset import (
     Access,
@@ -133,6 +133,9 @@ class Registration:
         same_content: Other datasets' versions with exactly this content.
         index: What is known of the sketches of the version, or None if it has none.
         uncompacted: Why the index could not be compacted after it, or None.
+        known: What other versions have of these documents (`register.known.record`); None where
+            nothing was recorded.
+        uncompared: Why the documents could not be compared with those of other versions, or None.
     """
 
     version: DatasetVersion
@@ -146,3 +149,5 @@ class Registration:
     same_content: tuple[DatasetRef, ...]
     index: SketchTable | None
     uncompacted: str | None = None
+    known: dict[str, Any] | None = None
+    uncompared: str | None = None

@@ -11,15 +11,13 @@ from registry import intents, merging, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
 from registry.core.sketch import WINDOW
 from registry.core.source import ReadOptions
-from registry.db.models import (
-    IntentKind,
-)
+from registry.db.models import DatasetVersion, IntentKind
 from registry.db.session import Database
 from registry.errors import InvalidInputError, RegistryError
 from registry.intake.pool import Pool
 from registry.intake.run import Draft, Phase, Progress
 from registry.places import Place
-from registry.register import indexing
+from registry.register import indexing, known
 from registry.register.declaration import Declaration, Outcome, Registration
 from registry.register.indexing import Made, Wanted
 from registry.register.reading import Asked, Clock, cannot_write, read
@@ -88,7 +86,7 @@ def version(
             database, store, writer, asked, draft, needed, clock=clock, on_progress=on_progress
         )
         if dry_run:
-            result = _tried(database, writer, asked, draft, made, clock=clock)
+            result = _tried(database, store, writer, asked, draft, made, clock=clock)
         else:
             result = _recorded(database, store, writer, asked, draft, made, clock=clock)
     except BaseException as error:
@@ -97,8 +95,16 @@ def version(
     if dry_run or not result.uses_table:
         # What an interrupted registration had read is still of use after it was tried out.
         intents.abandon(database, store, writer, resumable=dry_run and draft.continued)
-        return result.registration
-    return replace(result.registration, uncompacted=_compacted(database, store, clock))
+    done = result.registration
+    if dry_run:
+        return done
+    if result.uses_table:
+        uncompared = _compared(database, store, clock)
+        uncompacted = _compacted(database, store, clock)
+        done = replace(done, uncompared=uncompared, uncompacted=uncompacted)
+    with database.read() as session:
+        here = session.get_one(DatasetVersion, done.version.id)
+        return replace(done, known=known.record(session, store, here))
 
 
 def _read(
@@ -190,6 +196,7 @@ class _Undone(Exception):  # noqa: N818 - it ends a transaction, and nobody else
 
 def _tried(
     database: Database,
+    store: Store,
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
@@ -201,10 +208,21 @@ def _tried(
     try:
         with database.write() as session:
             result = record(session, writer, asked, draft, made, clock())
+            done = result.registration
+            would = known.tried(session, store.trying(writer.uid), done.version, clock())
             session.expunge_all()
-            raise _Undone(result)
+            raise _Undone(replace(result, registration=replace(done, known=would)))
     except _Undone as undone:
         return undone.result
+
+
+def _compared(database: Database, store: Store, clock: Clock) -> str | None:
+    """Compare documents with those of other versions; return why not, which undoes nothing."""
+    try:
+        known.compare(database, store, clock=clock)
+    except RegistryError as error:
+        return error.message
+    return None
 
 
 def _compacted(database: Database, store: Store, clock: Clock) -> str | None:

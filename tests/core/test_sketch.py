@@ -80,7 +80,7 @@ def recipe() -> dict[str, Any]:
 
 
 def tokens(text: str) -> list[str]:
-    found: list[str] = recipe()["tokens"](text, sketch._lowered())
+    found: list[str] = recipe()["tokens"](text, sketch.lower_case())
     return found
 
 

@@ -44,7 +44,7 @@ def mapping_of_regex() -> dict[int, int]:
 
 
 def test_the_table_is_what_unicode_says() -> None:
-    ours, theirs = sketch._lowered(), mapping_of_regex()
+    ours, theirs = sketch.lower_case(), mapping_of_regex()
     if assigned_in_regex() == ASSIGNED:
         assert ours == theirs
         assert table_module() == Path(case_table.__file__).read_text("utf-8")
@@ -56,7 +56,7 @@ def test_the_table_is_what_unicode_says() -> None:
 
 def test_the_page_has_the_digest_of_the_table() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "sketch-v1.md").read_text("utf-8")
-    lines = "".join(f"{one:X};{two:X}\n" for one, two in sorted(sketch._lowered().items()))
+    lines = "".join(f"{one:X};{two:X}\n" for one, two in sorted(sketch.lower_case().items()))
     count, digest = re.findall(r"has ([\d,]+) lines and the SHA-256\s+`(\w{64})`", page)[0]
     assert int(count.replace(",", "")) == lines.count("\n")
     assert digest == hashlib.sha256(lines.encode()).hexdigest()
@@ -64,14 +64,15 @@ def test_the_page_has_the_digest_of_the_table() -> None:
 
 def test_the_table_agrees_with_python_on_what_python_knows() -> None:
     # `str.lower` of one letter is its simple mapping, but for the i with a dot: that becomes two.
+    lower = sketch.lower_case()
     for point in range(0x110000):
         if unicodedata.category(chr(point)) not in ("Cn", "Cs"):
-            assert chr(sketch.lowered(point)) == chr(point).lower()[0], hex(point)
+            assert chr(lower.get(point, point)) == chr(point).lower()[0], hex(point)
 
 
 def test_lower_case_never_makes_or_breaks_a_word() -> None:
     kinds = words.kinds()
-    for before, after in sketch._lowered().items():
+    for before, after in sketch.lower_case().items():
         assert kinds[before] == kinds[after]
         # What the kernel XORs into a character: the first byte of four is never touched.
         assert (len(chr(before).encode()) == 4) == (len(chr(after).encode()) == 4)
@@ -79,6 +80,7 @@ def test_lower_case_never_makes_or_breaks_a_word() -> None:
 
 def test_every_entry_of_the_packed_table_says_what_becomes_of_its_character() -> None:
     pages, entries = sketch._characters()
+    lower = sketch.lower_case()
     kinds = words.kinds()
     for point in range(0x110000):
         entry = int(entries[64 * int(pages[point >> 6]) + (point & 63)])
@@ -88,7 +90,7 @@ def test_every_entry_of_the_packed_table_says_what_becomes_of_its_character() ->
             change = (entry & 0xFFFFFF) << (8 if len(before) == 4 else 0)
             after = int.from_bytes(before, "little") ^ change
             length = entry >> 24 & 7
-            assert after.to_bytes(4, "little")[:length].decode() == chr(sketch.lowered(point))
+            assert after.to_bytes(4, "little")[:length].decode() == chr(lower.get(point, point))
         else:
             assert entry == 0
 

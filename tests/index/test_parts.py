@@ -103,3 +103,14 @@ def test_what_is_discarded_is_gone(tmp_path: Path) -> None:
     writer.discard()
     writer.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_signatures_far_apart_are_read_one_by_one(tmp_path: Path) -> None:
+    """What is read at once ends with a megabyte: also there nothing is left out."""
+    written(tmp_path, 4096, 60_000)
+    documents = random_documents(np.random.default_rng(1), 60_000)
+    file = SketchFile.open(tmp_path / SKETCHES / "part-00000.sketch")
+    rng = np.random.default_rng(2)
+    near_the_end_of_a_megabyte = np.arange((1 << 15) - 3, (1 << 15) + 3)
+    for rows in (rng.integers(0, 60_000, 500), near_the_end_of_a_megabyte, np.arange(60_000)):
+        assert (file.signatures(rows) == documents.signatures[rows]).all()

@@ -69,7 +69,7 @@ class LabelColumn:
 
     def add(self, part: Part) -> None:
         """Append the labels of the next rows."""
-        names, codes = self._combined(part)
+        names, codes = self.combined(part)
         place = np.zeros(len(names), np.int32)
         for code in np.unique(codes).tolist():
             place[code] = self._known.setdefault(tuple(sorted(names[code])), len(self._known))
@@ -79,7 +79,7 @@ class LabelColumn:
         """Return the labels of all rows."""
         return Labels(tuple(self._known) or ((),), self._column.array())
 
-    def _combined(self, part: Part) -> tuple[list[frozenset[str]], Codes]:
+    def combined(self, part: Part) -> tuple[list[frozenset[str]], Codes]:
         """Return the sets of names that rows have from all claims together, and which each has."""
         names: list[frozenset[str]] = [frozenset()]
         codes = np.zeros(len(part), np.int32)

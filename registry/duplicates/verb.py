@@ -1,0 +1,203 @@
+"""Find the versions, open what was stored of them, compare, list and count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry import documents
+from registry.batch import Asked, Found, Source, sketched
+from registry.batch import find as compare
+from registry.batch.engine import Engine, Limits
+from registry.batch.run import PAIR_LIMIT, Progress
+from registry.batch.sources import Ids
+from registry.batch.stages import Workspace
+from registry.blobs import Store
+from registry.core.caller import OPERATOR, Caller
+from registry.core.dataset import DatasetRef
+from registry.core.sketch import SketchParams, require_scheme
+from registry.db.models import DatasetVersion, Location, SketchTable
+from registry.db.session import Database
+from registry.duplicates import listing
+from registry.duplicates.report import Capped, Report, summarize
+from registry.errors import ConflictError, InvalidInputError
+from registry.query import catalogue, texts
+
+FOLDER: Final = "batch"
+"""Where stages are kept below the storage, unless another folder is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes:
+        ref: The version.
+        other: The version to compare it with; None to compare it with itself.
+        exact: Compare by true Jaccard similarity, which reads the texts again.
+        threshold: The smallest similarity that counts as near.
+        out: The file for the pairs.
+        everything: Also list pairs that were compared and rejected.
+        pair_limit: How many pairs a group of alike texts may make.
+        limits: Memory and threads.
+        temp: Where stages are kept; by default in the registry's storage.
+    """
+
+    ref: DatasetRef
+    other: DatasetRef | None = None
+    exact: bool = False
+    threshold: float = 0.8
+    out: Path | None = None
+    everything: bool = False
+    pair_limit: int = PAIR_LIMIT
+    limits: Limits = field(default_factory=Limits)
+    temp: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A version that was found, and what was stored of it."""
+
+    ref: DatasetRef
+    version: DatasetVersion
+    place: Location
+    table: SketchTable
+
+
+def find(
+    database: Database,
+    store: Store,
+    wanted: Wanted,
+    *,
+    caller: Caller = OPERATOR,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Find the documents of a version that repeat one another, or those of another version.
+
+    Candidates share a band of their sketches, so a pair is found with the probability
+    `SketchParams.recall` gives for its similarity; equal texts are always found.
+
+    Args:
+        database: The catalogue; nothing is written to it.
+        store: The registry's storage.
+        wanted: What is asked for.
+        caller: Who asks.
+        on_progress: Hears how far it is.
+
+    Raises:
+        NotFoundError: There is no such version that the caller may see.
+        ConflictError: A version has no sketches, or they are damaged or of different kinds.
+        InvalidInputError: An option is out of its range, or both versions are the same.
+        UnavailableError: The disk is full, or the memory does not suffice.
+    """
+    with database.read() as session:
+        mine = _side(session, wanted.ref, caller)
+        theirs = None if wanted.other is None else _side(session, wanted.other, caller)
+    if theirs is not None:
+        _check_pair(mine, theirs)
+    sides = [mine] if theirs is None else [mine, theirs]
+    refs = {side.version.id: side.ref for side in sides}
+    with Workspace(wanted.temp or store.root / FOLDER) as space, space.scratch() as scratch:
+        one, *two = (_source(database, store, side, scratch) for side in sides)
+        asked = Asked(
+            mine=[one],
+            theirs=two,
+            params=SketchParams(permutations=mine.table.permutations),
+            threshold=wanted.threshold,
+            exact=wanted.exact,
+            pair_limit=wanted.pair_limit,
+            limits=wanted.limits,
+        )
+        found = compare(asked, space, on_progress)
+        with Engine(space.root, scratch, wanted.limits) as engine:
+            found.see(engine)
+            rows, capped = _list(found, engine, refs, wanted, on_progress)
+            return Report(
+                mine=mine.ref,
+                theirs=None if theirs is None else theirs.ref,
+                out=None if wanted.out is None else str(wanted.out),
+                rows=rows,
+                **summarize(found, engine, refs, capped_list=capped),
+            )
+
+
+def _list(
+    found: Found,
+    engine: Engine,
+    refs: dict[int, DatasetRef],
+    wanted: Wanted,
+    on_progress: Callable[[Progress], None],
+) -> tuple[int | None, Capped | None]:
+    if wanted.out is None:
+        return None, None
+    return listing.write(
+        found,
+        engine,
+        refs,
+        wanted.out,
+        everything=wanted.everything,
+        on_rows=lambda done: on_progress(Progress("listing", done, 0)),
+    )
+
+
+def _side(session: Session, ref: DatasetRef, caller: Caller) -> _Side:
+    version = catalogue.version(session, ref, caller)
+    place = catalogue.locations(session, version)[0]
+    name = catalogue.ref_of(version)
+    table = session.execute(
+        sa.select(SketchTable).where(SketchTable.location_id == place.id)
+    ).scalar_one_or_none()
+    if table is None:
+        raise ConflictError(
+            f"`{name.short}` has no sketches",
+            hint="run `firsthand index rebuild`, which makes them from the texts",
+        )
+    require_scheme(table.scheme)
+    return _Side(name, version, place, table)
+
+
+def _check_pair(mine: _Side, theirs: _Side) -> None:
+    if mine.version.id == theirs.version.id:
+        raise InvalidInputError(
+            f"`{mine.ref.short}` would be compared with itself",
+            hint="leave out `--with` to find what repeats within a version",
+        )
+    one, two = mine.table.permutations, theirs.table.permutations
+    if one != two:
+        raise ConflictError(
+            f"the sketches of `{mine.ref.short}` have {one} permutations, "
+            f"those of `{theirs.ref.short}` {two}: they do not compare",
+            hint="make both anew with `firsthand index rebuild`",
+        )
+
+
+def _source(database: Database, store: Store, side: _Side, scratch: Path) -> Source:
+    version, place = side.version, side.place
+
+    def read(rows: Ids) -> Iterator[pa.Array]:
+        table = documents.load(
+            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+        )
+        hashes = documents.hashes_of(table.column("content_hash"))
+        failed: dict[str, texts.SourceFailedError] = {}
+        done = 0
+        while done < len(rows):
+            source = texts.TextSource(database, store, scratch, avoid=set(failed), ahead=False)
+            wanted = texts.Wanted(side.ref, version, place.order_root, hashes, rows[done:])
+            if failed and not any(one.uid not in failed for one in source.places(version)):
+                raise next(iter(failed.values()))
+            try:
+                for batch in source.texts(wanted):
+                    yield batch
+                    done += len(batch)
+            except texts.SourceFailedError as error:
+                # Another place may have them.
+                failed[error.uid] = error
+
+    return sketched.source(version, place, side.table, store, texts=read)

@@ -1,0 +1,280 @@
+"""Which documents of a version other versions have too: equal ones, and near ones.
+
+Cost follows the documents of the version: equal texts are looked up once each, and near ones come
+from the band index. In a bucket of the band index that very many documents share, such as
+boilerplate, only some of them are compared, so that numbers of near documents are lower bounds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry import documents
+from registry.blobs import Store
+from registry.core.caller import OPERATOR
+from registry.core.contents import Hashes, Mask, Rows, equals, leading
+from registry.core.sketch import SCHEME, similarity
+from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKind
+from registry.errors import ConflictError
+from registry.index.reading import Index
+from registry.query.overlaps.differences import Difference, Differences
+from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
+from registry.query.rows import RowReader
+from registry.query.standing.part import Part
+from registry.query.standing.said import About, Said
+
+NEAR: Final = 0.8
+EXACT_RULE: Final = "equal bytes (sha-256)"
+NEAR_RULE: Final = f"{SCHEME} similarity >= {NEAR}"
+BLOCK: Final = 1 << 16
+TEXTS: Final = 1 << 20
+"""Of how many texts the claims are compared at a time."""
+CANDIDATES: Final = 1 << 21
+"""How many candidates are compared at a time."""
+STARS_ABOVE: Final = 4096
+"""From how many pairs of one band key on not all of them are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a version has in common with one other.
+
+    Attributes:
+        other_id: The other version.
+        kind: Whether texts are equal or near.
+        documents: How many documents of the version have a counterpart.
+        texts: How many different texts those are.
+        other_documents: How many documents of the other version are counterparts.
+        differences: What the claims of the two contradict each other on; for equal texts.
+        rule: What counts as alike.
+    """
+
+    other_id: int
+    kind: OverlapKind
+    documents: int
+    texts: int
+    other_documents: int
+    differences: tuple[Difference, ...]
+    rule: str
+
+
+@dataclass(slots=True)
+class _Pairs:
+    """Texts of the version, by number, and rows of another one."""
+
+    texts: list[Rows] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
+
+    def add(self, texts: Rows, rows: Rows) -> None:
+        self.texts.append(texts)
+        self.rows.append(rows)
+
+    def unique(self) -> tuple[Rows, Rows]:
+        return np.unique(np.concatenate(self.texts)), np.unique(np.concatenate(self.rows))
+
+
+class _Mine:
+    """The documents of the version, each text once.
+
+    Attributes:
+        hashes: The content of each row.
+        firsts: The first row of each text, ascending; its position there is the text's number.
+        copies: How many rows have each text.
+    """
+
+    def __init__(self, store: Store, place: Location) -> None:
+        batches = documents.read(
+            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+        )
+        self.hashes: Hashes = np.concatenate(
+            [documents.hashes_of(batch.column("content_hash")) for batch in batches]
+        )
+        repeated = equals(self.hashes)
+        first: Mask = repeated.first(np.ones(len(self.hashes), np.bool_))
+        self.firsts: Rows = np.flatnonzero(first)
+        self.copies = np.ones(len(self.firsts), np.int64)
+        if len(repeated.starts):
+            sizes = np.diff(repeated.starts, append=len(repeated.rows))
+            self.copies[np.searchsorted(self.firsts, repeated.rows[repeated.starts])] = sizes
+
+    def documents(self, texts: Rows) -> int:
+        """Return how many documents have some texts."""
+        return int(self.copies[texts].sum())
+
+    def texts_of(self, rows: Rows) -> tuple[Rows, Mask]:
+        """Return the number of the text of those rows that are the first of theirs."""
+        at = np.minimum(np.searchsorted(self.firsts, rows), len(self.firsts) - 1)
+        return at, self.firsts[at] == rows
+
+
+def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
+    """Compare the documents of a version with those of all other versions.
+
+    Args:
+        session: A reading session, whose catalogue is compared with.
+        store: The registry's storage.
+        place: The version's first location, which the index has.
+
+    Raises:
+        ConflictError: A document table, or a file of the index, is missing or was changed.
+    """
+    others = _first_locations(session, place.version_id)
+    if not others:
+        return []
+    mine = _Mine(store, place)
+    reader = RowReader(store)
+    found = []
+    with Index.open(session, store) as index:
+        exact = {id: it.unique() for id, it in _exact(index, mine, others).items()}
+        equal = {id: texts for id, (texts, _) in exact.items()}
+        near = {id: it.unique() for id, it in _near(index, mine, place, others, equal).items()}
+        for other_id, (texts, rows) in exact.items():
+            other = session.get_one(DatasetVersion, other_id)
+            hashes = np.sort(mine.hashes[mine.firsts[texts]])
+            differ = _differences(session, index, reader, (place.version, other), hashes)
+            counts = (mine.documents(texts), len(texts), len(rows))
+            found.append(Found(other_id, OverlapKind.EXACT, *counts, differ, EXACT_RULE))
+    for other_id, (texts, rows) in near.items():
+        counts = (mine.documents(texts), len(texts), len(rows))
+        found.append(Found(other_id, OverlapKind.NEAR, *counts, (), NEAR_RULE))
+    return found
+
+
+def _first_locations(session: Session, version_id: int) -> dict[int, int]:
+    """Return the other versions by their first location."""
+    rows = session.execute(
+        sa.select(sa.func.min(Location.id), Location.version_id)
+        .where(Location.version_id != version_id)
+        .group_by(Location.version_id)
+    )
+    return {int(location): int(version) for location, version in rows}
+
+
+def _exact(index: Index, mine: _Mine, others: dict[int, int]) -> dict[int, _Pairs]:
+    """Look every text up once."""
+    found: dict[int, _Pairs] = defaultdict(_Pairs)
+    # Ascending questions are answered several times as fast.
+    order = np.argsort(leading(mine.hashes[mine.firsts]))
+    for begin in range(0, len(order), BLOCK):
+        texts = order[begin : begin + BLOCK]
+        hits = index.content(mine.hashes[mine.firsts[texts]], among=others.keys())
+        for location in np.unique(hits.location).tolist():
+            here = hits.location == location
+            found[others[location]].add(texts[hits.question[here]], hits.row[here])
+    return found
+
+
+def _near(
+    index: Index,
+    mine: _Mine,
+    place: Location,
+    others: dict[int, int],
+    equal: dict[int, Rows],
+) -> dict[int, _Pairs]:
+    """Compare with what shares a band: each text once, and not with what is equal to it."""
+    found: dict[int, _Pairs] = defaultdict(_Pairs)
+    if place.id not in index.sketched():
+        return found
+    sketched = [location for location in others if location in index.sketched()]
+    blocks = index.joined(SegmentKind.BANDS, place.id, among=sketched, stars_above=STARS_ABOVE)
+    for rows, locations, theirs in _gathered(blocks):
+        texts, first = mine.texts_of(rows)
+        for location in np.unique(locations[first]).tolist():
+            here = first & (locations == location)
+            version = others[location]
+            if version in equal:
+                here &= ~np.isin(texts, equal[version])
+            # A pair comes once for each band that both have.
+            pairs = np.unique(np.stack([texts[here], theirs[here]], axis=1), axis=0)
+            for begin in range(0, len(pairs), BLOCK):
+                some = pairs[begin : begin + BLOCK]
+                alike = similarity(
+                    index.signatures(place.id, mine.firsts[some[:, 0]]),
+                    index.signatures(location, some[:, 1]),
+                )
+                good = some[alike >= NEAR]
+                if len(good):
+                    found[version].add(good[:, 0], good[:, 1])
+    return found
+
+
+def _gathered(blocks: Iterable[tuple[Rows, Rows, Rows]]) -> Iterator[tuple[Rows, Rows, Rows]]:
+    """Put blocks of candidates together."""
+    parts: list[tuple[Rows, Rows, Rows]] = []
+    size = 0
+    for block in blocks:
+        parts.append(block)
+        size += len(block[0])
+        if size >= CANDIDATES:
+            yield _stacked(parts)
+            parts, size = [], 0
+    if parts:
+        yield _stacked(parts)
+
+
+def _stacked(parts: list[tuple[Rows, Rows, Rows]]) -> tuple[Rows, Rows, Rows]:
+    rows, locations, theirs = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return rows, locations, theirs
+
+
+def _differences(
+    session: Session,
+    index: Index,
+    reader: RowReader,
+    versions: tuple[DatasetVersion, DatasetVersion],
+    hashes: Hashes,
+) -> tuple[Difference, ...]:
+    """Return what two versions say differently about texts that both have."""
+    said = Differences()
+    about = [About.of(session, version, OPERATOR) for version in versions]
+    for begin in range(0, len(hashes), TEXTS):
+        tables = _Texts(index, reader, hashes[begin : begin + TEXTS])
+        here, there = (_side(Said(item, tables)) for item in about)
+        if (here.hashes != there.hashes).any():
+            raise ConflictError(
+                "the index and a document table do not have the same texts",
+                hint="run `firsthand index rebuild`",
+            )
+        said.add(here, there)
+    return said.found()
+
+
+def _side(said: Said) -> Side:
+    builder = SideBuilder(said)
+    for part in said.parts(COLUMNS):
+        builder.add(part)
+    return builder.side()
+
+
+class _Texts:
+    """The rows of document tables that have some texts, wherever they are."""
+
+    def __init__(self, index: Index, reader: RowReader, hashes: Hashes) -> None:
+        self._index = index
+        self._reader = reader
+        self._hashes = hashes
+
+    def documents(self, version: DatasetVersion) -> int:
+        """Return an upper bound; nobody asks for a column of all rows."""
+        return version.documents
+
+    def parts(self, location: Location, columns: tuple[str, ...]) -> Iterable[Part]:
+        """Give all rows of a location that have one of the texts."""
+        rows = np.sort(self._index.content(self._hashes, among=[location.id]).row)
+        if not len(rows):
+            raise ConflictError(
+                "the index does not have the same texts at each place of a version",
+                hint="run `firsthand index rebuild`",
+            )
+        return [Part(self._reader.take(location, rows, columns))]
+
+    def selection(self, digest: str) -> Hashes:
+        """Return a stored list of content hashes, ascending."""
+        return self._reader.selection(digest)
