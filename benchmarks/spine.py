@@ -98,6 +98,10 @@ def _steps(files: list[str], folder: Path) -> list[tuple[str, tuple[float, float
             run([*firsthand, "register", *files, "--name", "a", "--origin", "human"], environment),
         ),
         (
+            "register --no-passages",
+            run([*firsthand, "register", *files, "--name", "b", "--no-passages"], environment),
+        ),
+        (
             "register --origin-field",
             run([*firsthand, "register", *files, "--name", "synthetic", *label], environment),
         ),

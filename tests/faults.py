@@ -1,6 +1,6 @@
 """Kill the real command line wherever it touches the disk or the database, and look at the ruins.
 
-    python -m tests.faults FOLDER SCENARIO [--statements] [--every] [--list]
+    python -m tests.faults FOLDER SCENARIO [--statements] [--every] [--one-in N] [--list]
 
 A fresh process imports everything once, and then forks: one child runs the command and counts the
 points where it could die (before and after each fsync, rename, mkdir, removal, file opened for
@@ -420,7 +420,13 @@ def die(place: Place, command: str, deadly: int, *, statements: bool) -> int:
 
 
 def examine(
-    folder: Path, name: str, *, statements: bool = False, every: bool = False, kill: bool = True
+    folder: Path,
+    name: str,
+    *,
+    statements: bool = False,
+    every: bool = False,
+    one_in: int = 1,
+    kill: bool = True,
 ) -> Report:
     """Kill a scenario's command at its points, and report.
 
@@ -430,6 +436,7 @@ def examine(
         statements: Also before every SQL statement.
         every: Also right after an operation, though nothing is written between that and the
             point before the next one.
+        one_in: Of so many points one.
         kill: Do it; otherwise only the points are counted.
     """
     scenario = SCENARIOS[name]
@@ -442,9 +449,12 @@ def examine(
     unasked = [*place.leftovers(), *place.index()]
     report.complaints += [f"without a kill: {item}" for item in unasked]
     last = len(points) - 1
-    for number, point in enumerate(points if kill else ()):
-        if not every and point.startswith("after") and number != last:
-            continue
+    chosen = [
+        (number, point)
+        for number, point in enumerate(points if kill else ())
+        if every or not point.startswith("after") or number == last
+    ]
+    for number, point in chosen[::one_in]:
         report.kills += 1
         place.restore(saved)
         code = die(place, scenario.command, number, statements=statements)
@@ -486,6 +496,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--statements", action="store_true")
     parser.add_argument("--every", action="store_true")
+    parser.add_argument("--one-in", type=int, default=1)
     parser.add_argument("--list", action="store_true")
     given = parser.parse_args(arguments)
     configure_mappers()
@@ -495,6 +506,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.scenario,
         statements=given.statements,
         every=given.every,
+        one_in=given.one_in,
         kill=not given.list,
     )
     json.dump(asdict(report), sys.stdout)

@@ -163,6 +163,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "guide",
                 "recipes",
                 "sources",
+                "whereis",
                 "duplicates",
             )
         ),

@@ -45,6 +45,7 @@ FROM_THE_API: Final = {
     "problem": "Problem",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
+_IN_THE_API: Final = {"whereis": "LookupOut"}
 FREE: Final = {"value", "options"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
 OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
@@ -192,6 +193,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run(
         "claim", "claim", "people", "--origin", "assisted", "--reason", "seen", "--where", listed
     )
+    made.run("whereis", "whereis", people[0]["text"])
+    made.run("whereis", "whereis", "--file", data / "few.txt")
+    made.run("whereis", "whereis", " ".join(f"nowhere{number}" for number in range(30)))
     made.run("plan", "plan", mix)
     made.run("plan", "plan", none, code=3)
     made.run("plan", "plan", empty, code=3)
@@ -330,7 +334,7 @@ def api_schema(name: str) -> dict[str, Any]:
     """Return the schema of a document of the API, with what it refers to."""
     text = (SCHEMAS / "openapi.json").read_text("utf-8")
     known = json.loads(text.replace("#/components/schemas/", "#/$defs/"))["components"]["schemas"]
-    needed, found = [FROM_THE_API[name]], dict[str, Any]()
+    needed, found = [_IN_THE_API.get(name) or FROM_THE_API[name]], dict[str, Any]()
     while needed:
         key = needed.pop()
         if key not in found:
@@ -344,7 +348,33 @@ def api_schema(name: str) -> dict[str, Any]:
         "$id": f"https://firsthand.dev/schemas/v0/{name}.json",
         "title": f"A {name} as the API answers it",
     }
-    return head | _without_title(found.pop(FROM_THE_API[name])) | {"$defs": found}
+    named = _IN_THE_API.get(name) or FROM_THE_API[name]
+    return head | _without_title(found.pop(named)) | {"$defs": found}
+
+
+def whereis_schema() -> dict[str, Any]:
+    """Return the schema of what `whereis --json` prints: an answer of the API, with a bit more."""
+    made = api_schema("whereis")
+    made["title"] = "Output of `whereis --json`"
+    answer = made["$defs"].pop("AnswerOut")
+    answer["properties"]["searched"] = {"$ref": "#/$defs/SearchedOut"}
+    answer["required"].append("searched")
+    place = made["$defs"]["PlaceOut"]
+    place["properties"]["base"] = {
+        "type": "string",
+        "description": "The folder that the file's name is relative to.",
+    }
+    place["required"].append("base")
+    head = {key: made[key] for key in ("$schema", "$id", "title")}
+    return head | _without_title(answer) | {"$defs": made["$defs"]}
+
+
+def test_the_schema_of_whereis_is_that_of_the_api(request: pytest.FixtureRequest) -> None:
+    made = json.dumps(whereis_schema(), indent=2, ensure_ascii=False) + "\n"
+    path = SCHEMAS / "whereis.json"
+    if request.config.getoption("--update-goldens"):
+        path.write_text(made, "utf-8")
+    assert path.read_text("utf-8") == made, "run pytest tests/test_schemas.py --update-goldens"
 
 
 def _without_title(item: dict[str, Any]) -> dict[str, Any]:

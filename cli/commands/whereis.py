@@ -157,7 +157,8 @@ def _facts(match: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("", f"and {plural(match['more_documents'], 'document')} more"))
     passage = match["passage"]
     if passage is not None and passage["words"] is not None:
-        rows.append(("Shared", f"“{clean(passage['text'], limit=_SHOWN_WORDS)}”"))
+        words = " ".join(passage["words"].split())
+        rows.append(("Shared", f"“{clean(words, limit=_SHOWN_WORDS)}”"))
     rows.append(("Origin", _origin(match)))
     for conflict in match["conflicts"]:
         rows += _conflict(conflict)

@@ -314,6 +314,17 @@ class RepeatedOut(BaseModel):
     generators: list[str]
 
 
+class IndexOut(BaseModel):
+    """How the documents of a version are found, beyond their content."""
+
+    scheme: str
+    sketched: Count = Field(description="Documents with a sketch.")
+    without_tokens: Count = Field(description="Documents that have none, for want of a word.")
+    passages: Number | None = Field(
+        description="A shared run of so many tokens is found; null without passages."
+    )
+
+
 class VersionRecordOut(VersionOut):
     """Everything that is recorded about a version, and what it adds up to under all live claims."""
 
@@ -335,6 +346,7 @@ class VersionRecordOut(VersionOut):
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
     snapshots: list[SnapshotPartOut]
+    index: IndexOut | None
 
 
 class EventOut(BaseModel):

@@ -48,10 +48,15 @@ class Earlier:
     texts: Path | None
     files: Sequence[dict[str, Any] | None]
 
-    def is_whole(self) -> bool:
-        """Return whether all of it is there, and is what the catalogue says; it is all read."""
+    def is_whole(self, *, sketches: bool) -> bool:
+        """Return whether it is there and what the catalogue says, maybe with its sketches.
+
+        For that all of it is read.
+        """
         if not documents.is_whole(self.documents, self.digest):
             return False
+        if not sketches:
+            return True
         try:
             found = [
                 parts.SketchFile.open(self.sketches / parts.sketch_name(number)).file
@@ -80,9 +85,11 @@ class Taken:
 
 
 def plan(
-    files: Sequence[readers.SourceFile], tables: Sequence[Earlier]
+    files: Sequence[readers.SourceFile], tables: Sequence[Earlier], *, sketched: bool = True
 ) -> tuple[list[Unit], dict[int, Taken]]:
     """Cut files into units, and say which of those need not be read.
+
+    If that is all of them and `sketched` is false, it is not looked whether there are sketches.
 
     Nothing is taken from a table that is damaged. Each run of files that is taken becomes a file
     of the new table. Where many small runs lie between files that changed, reading is cheaper than
@@ -93,9 +100,11 @@ def plan(
     """
     units, taken = _plan(files, tables)
     used = {id(one.earlier): one.earlier for one in taken.values()}
-    damaged = {at for at, made in used.items() if not made.is_whole()}
+    needed = sketched or len(taken) < len(units)
+    damaged = {at for at, made in used.items() if not made.is_whole(sketches=needed)}
     if damaged:
-        return plan(files, [made for made in tables if id(made) not in damaged])
+        rest = [made for made in tables if id(made) not in damaged]
+        return plan(files, rest, sketched=sketched)
     return units, taken
 
 
@@ -180,7 +189,7 @@ def read(taken: Taken, asked: Asked) -> Generator[Step, None, Part]:
     columns = schema(asked.options)
     writer = PartWriter(asked, taken.unit.number, columns)
     try:
-        for rows, sketches, texts in _rows(taken, columns, keep=asked.keep):
+        for rows, sketches, texts in _rows(taken, columns, asked):
             if rows.num_rows:
                 writer.add(rows, sketches, texts)
                 gathered.add(rows)
@@ -192,11 +201,11 @@ def read(taken: Taken, asked: Asked) -> Generator[Step, None, Part]:
 
 
 def _rows(
-    taken: Taken, columns: pa.Schema, *, keep: bool
-) -> Iterator[tuple[pa.RecordBatch, Selected, pa.RecordBatch]]:
+    taken: Taken, columns: pa.Schema, asked: Asked
+) -> Iterator[tuple[pa.RecordBatch, Selected | None, pa.RecordBatch]]:
     """Give the rows of the wanted files, with the numbers these have now, and what goes with them.
 
-    That is their sketches, and their texts if those are kept.
+    That is their sketches if those are made, and their texts if those are kept.
     """
     renumber = np.full(len(taken.earlier.files), -1, np.int32)
     renumber[list(taken.files)] = np.arange(
@@ -206,7 +215,9 @@ def _rows(
     for number, (path, first, last) in enumerate(_spans(taken.earlier.documents)):
         if last < low or first > high:
             continue
-        sketches = parts.SketchFile.open(taken.earlier.sketches / parts.sketch_name(number))
+        sketches = None
+        if asked.sketched:
+            sketches = parts.SketchFile.open(taken.earlier.sketches / parts.sketch_name(number))
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
             groups = [
                 group
@@ -215,11 +226,11 @@ def _rows(
             ]
             if not groups:
                 continue
-            texts = _texts(taken, path.name) if keep else None
+            texts = _texts(taken, path.name) if asked.keep else None
             if texts is not None:
                 groups = list(range(file.metadata.num_row_groups))
             places = _places(file, groups)
-            size = _ROWS_WITH_TEXTS if keep else _ROWS
+            size = _ROWS_WITH_TEXTS if asked.keep else _ROWS
             for batch in file.iter_batches(size, groups, columns=columns.names):
                 here, places = places[: batch.num_rows], places[batch.num_rows :]
                 numbers = renumber[batch.column("file").to_numpy()]
@@ -228,7 +239,8 @@ def _rows(
                 at = batch.schema.get_field_index("file")
                 rows = batch.set_column(at, columns.field("file"), pa.array(numbers))
                 kept = _NO_TEXTS if texts is None else texts.take(len(mask)).filter(mask)
-                yield rows.filter(mask).cast(columns), sketches.select(here[wanted]), kept
+                sketch = None if sketches is None else sketches.select(here[wanted])
+                yield rows.filter(mask).cast(columns), sketch, kept
 
 
 @lru_cache(maxsize=8)

@@ -84,7 +84,8 @@ def _move(left: Asked, number: str, asked: Asked, to: int, part: Part) -> bool:
             return False
         if not all(map(Path.is_file, sources.all())):
             return False
-        SketchFile.open(sources.sketches, digest=part.sketch.digest).file.check_all()
+        if sources.sketches is not None:
+            SketchFile.open(sources.sketches, digest=part.sketch.digest).file.check_all()
         RunsFile(sources.runs, digest=part.sketch.runs_digest).file.check_all()
         for source, target in zip(sources.all(), targets.all(), strict=True):
             source.rename(target)

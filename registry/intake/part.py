@@ -37,6 +37,7 @@ class Asked:
         folder: A folder of this run alone; parts go into folders of it.
         keep: Keep the texts.
         window: Passages are the least of so many hashes in a row; None for no passages.
+        sketched: Make sketches; otherwise only what finds documents by their content.
         params: How documents are sketched.
     """
 
@@ -44,6 +45,7 @@ class Asked:
     folder: Path
     keep: bool = False
     window: int | None = WINDOW
+    sketched: bool = True
     params: SketchParams = field(default_factory=SketchParams)
 
     @property
@@ -54,8 +56,10 @@ class Asked:
     @property
     def folders(self) -> list[Path]:
         """Return the folders that get a file from each unit."""
-        names = [DOCUMENTS, SKETCHES, RUNS]
-        return [self.folder / name for name in (*names, *([VAULT] if self.keep else []))]
+        names = [DOCUMENTS, RUNS]
+        names += [SKETCHES] if self.sketched else []
+        names += [VAULT] if self.keep else []
+        return [self.folder / name for name in names]
 
     def files(self, number: int) -> Files:
         """Return the files of the part of a number."""
@@ -63,7 +67,7 @@ class Asked:
         return Files(
             self.documents / rows,
             self.folder / VAULT / rows if self.keep else None,
-            self.folder / SKETCHES / parts.sketch_name(number),
+            self.folder / SKETCHES / parts.sketch_name(number) if self.sketched else None,
             self.folder / RUNS / parts.runs_name(number),
         )
 
@@ -79,18 +83,18 @@ class Files:
     Attributes:
         rows: Of the document table.
         texts: The texts, if they are kept.
-        sketches: The sketches.
+        sketches: The sketches, if they are made.
         runs: What goes into the index, as sorted runs.
     """
 
     rows: Path
     texts: Path | None
-    sketches: Path
+    sketches: Path | None
     runs: Path
 
     def all(self) -> list[Path]:
         """Return those there are."""
-        return [self.rows, self.sketches, self.runs, *([self.texts] if self.texts else [])]
+        return [path for path in (self.rows, self.texts, self.sketches, self.runs) if path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +141,9 @@ class PartWriter:
         )
 
     def add(
-        self, rows: pa.RecordBatch, sketches: Sketches | Selected, texts: pa.RecordBatch
+        self, rows: pa.RecordBatch, sketches: Sketches | Selected | None, texts: pa.RecordBatch
     ) -> None:
-        """Append rows, their sketches, and their texts where they are kept."""
+        """Append rows, their sketches where they are made, their texts where they are kept."""
         self._rows.add(rows)
         self._index.add(documents.hashes_of(rows.column("content_hash")), sketches)
         if self._texts is not None:

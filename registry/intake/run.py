@@ -92,6 +92,7 @@ class Draft:
         identity: What makes the content this one.
         table_digest: The digest of the document table.
         claims_root: A commitment to what the data says per document, or None if it says nothing.
+        sketched: Whether there are sketches.
         parts: What the files of sketches hold, in order.
         progress: How far it was at the end.
         reused_files: How many files were not read.
@@ -102,6 +103,7 @@ class Draft:
     identity: documents.Identity
     table_digest: str
     claims_root: str | None
+    sketched: bool
     parts: Sequence[PartSketch]
     progress: Progress
     reused_files: int
@@ -159,6 +161,7 @@ class _Fold:
             self.contents.identity(),
             documents.digest_files(self.digests),
             self.tree.root().hex() if self.said else None,
+            self.asked.sketched,
             self.sketches,
             progress,
             reused_files,

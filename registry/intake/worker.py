@@ -9,8 +9,10 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
+from registry.core import sketch
 from registry.errors import RegistryError
 from registry.intake.part import Asked, read
 from registry.intake.units import Unit
@@ -36,6 +38,8 @@ def main(handle: int) -> None:
     with contextlib.suppress(NotImplementedError):
         # It gives memory back sooner than others, and there may be many such processes.
         pa.set_memory_pool(pa.jemalloc_memory_pool())
+    # What started this process has things to load as well; meanwhile this one loads the kernel.
+    sketch.sketch(np.empty(0, np.uint8), np.zeros(1, np.int64))
     with Connection(handle) as other:
         try:
             asked: Asked | None = None

@@ -6,6 +6,7 @@ Nothing is recorded here; what reading gave is a `Draft`.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +61,9 @@ class Asked:
     jobs: int | None
     started: dt.datetime
 
-    def intake(self, folder: Path) -> Intake:
+    def intake(self, folder: Path, *, sketched: bool = True) -> Intake:
         """Return how its files are read, and that what they give goes into a folder."""
-        return Intake(self.options, folder, self.keep, self.window)
+        return Intake(self.options, folder, self.keep, self.window, sketched)
 
     @property
     def key(self) -> str:
@@ -94,8 +95,12 @@ def read(
     pool: Pool,
     clock: Clock,
     on_progress: Callable[[Progress], None] | None,
+    sketched: bool = False,
 ) -> Draft:
     """Read every document once: hash, count, sketch, and write the document table.
+
+    Where an earlier table has all documents there is most often nothing new, and then nothing is
+    done with sketches: they are not made, unless `sketched` asks for them.
 
     Raises:
         InvalidInputError: A file cannot be read under the options, or there is no document.
@@ -109,18 +114,20 @@ def read(
             on_progress(now)
 
     try:
-        how = asked.intake(staging)
-        for folder in (*how.folders, staging / NOTES):
-            folder.mkdir()
         tables: list[Earlier] = []
         if not asked.reread:
             with database.read() as session:
                 tables = _tables(session, store, asked)
-        units, taken = earlier.plan(asked.found.files, tables)
+        units, taken = earlier.plan(asked.found.files, tables, sketched=sketched)
+        how = asked.intake(staging, sketched=sketched or len(taken) < len(units))
+        for folder in (*how.folders, staging / NOTES):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
         if len(units) > 1:
             store.name_work(writer.uid, asked.key)
         left = store.resume(writer.uid, asked.key)
-        found = {} if asked.reread else journal.take(left, units, how, staging / NOTES)
+        fresh = asked.reread or not how.sketched
+        found = {} if fresh else journal.take(left, units, how, staging / NOTES)
         store.end_resume(left, again=not found and not asked.reread)
         unsettled = {unit.number for unit in units if not all(map(asked.is_settled, unit.files))}
         work = run.Work(units, taken, found, how, staging / NOTES, asked.jobs, unsettled)

@@ -79,10 +79,12 @@ def version(
     writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
     try:
         with nullcontext(pool) if pool else Pool() as workers:
-            draft = read(
+            draft, needed = _read(
                 database, store, writer, asked, pool=workers, clock=clock, on_progress=on_progress
             )
-        made = _indexed(database, store, writer, asked, draft, clock=clock, on_progress=on_progress)
+        made = _indexed(
+            database, store, writer, asked, draft, needed, clock=clock, on_progress=on_progress
+        )
         if dry_run:
             result = _tried(database, store, writer, asked, draft, made, clock=clock)
         else:
@@ -105,19 +107,48 @@ def version(
         return replace(done, known=known.record(session, store, here))
 
 
+def _read(
+    database: Database,
+    store: Store,
+    writer: intents.Writer,
+    asked: Asked,
+    *,
+    pool: Pool,
+    clock: Clock,
+    on_progress: Callable[[Progress], None] | None,
+) -> tuple[Draft, Wanted]:
+    """Read the files, and return what that gave, and what of it the index needs."""
+    draft = read(database, store, writer, asked, pool=pool, clock=clock, on_progress=on_progress)
+    with database.read() as session:
+        needed = wanted(session, asked, draft)
+    if needed is not Wanted.ALL or draft.sketched:
+        return draft, needed
+    # Known documents in another selection or order: they are a version of their own.
+    again = read(
+        database,
+        store,
+        writer,
+        asked,
+        pool=pool,
+        clock=clock,
+        on_progress=on_progress,
+        sketched=True,
+    )
+    return again, needed
+
+
 def _indexed(
     database: Database,
     store: Store,
     writer: intents.Writer,
     asked: Asked,
     draft: Draft,
+    needed: Wanted,
     *,
     clock: Clock,
     on_progress: Callable[[Progress], None] | None,
 ) -> Made:
     """Make the index files of what was read, as far as they will be of use."""
-    with database.read() as session:
-        needed = wanted(session, asked, draft)
 
     def watch() -> None:
         intents.renew(database, writer, now=clock())

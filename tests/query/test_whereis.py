@@ -16,8 +16,8 @@ from registry.core.lineage import EdgeKind
 from registry.db.models import Segment, SketchTable
 from registry.errors import ConflictError, InvalidInputError, NotFoundError
 from registry.query.whereis.answer import answer_record, searched_record, text_record
-from registry.query.whereis.candidates import Searched
 from registry.query.whereis.finder import Finder
+from registry.query.whereis.places import Searched
 from registry.query.whereis.question import MOST_BYTES, Question
 from registry.query.whereis.search import Answer, Kind, known_text, search
 from tests.world import World

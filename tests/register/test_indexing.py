@@ -202,6 +202,24 @@ def test_sketches_of_files_that_are_not_read_again_are_taken_over(world: World, 
     assert problems(world, *(f"{n} {text}" for n in range(4) for text in MORE)) == []
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_some_of_the_known_files_are_a_version_with_sketches(world: World, keep: bool) -> None:
+    paths = [file(world, f"{n}.jsonl", [f"{n} {text}" for text in MORE]) for n in range(4)]
+    world.register("a", paths=paths, keep=keep)
+    some = world.register("a", paths=[paths[3], paths[1]], keep=keep)
+    assert (some.version.number, some.reused_files) == (2, 2)
+    assert some.index is not None
+    assert problems(world, *(f"{n} {text}" for n in range(4) for text in MORE)) == []
+
+
+def test_where_nothing_is_new_sketches_are_not_looked_at(world: World) -> None:
+    paths = [file(world, f"{n}.jsonl", [f"{n} {text}" for text in TEXTS]) for n in range(3)]
+    world.register("a", paths=paths)
+    damage(world)
+    assert world.register("a", paths=paths).reused_files == 3
+    assert world.register("a", paths=paths[1:]).reused_files == 0
+
+
 def sketches(world: World) -> list[Path]:
     return sorted((world.store.root / "sketches").glob("*/*.sketch"))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -55,6 +57,12 @@ def firsthand(home: Path, *arguments: str) -> Any:
     return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
+def sketches(home: Path) -> list[Any]:
+    """Return what the catalogue says of sketches: their digest is that of all of them."""
+    with contextlib.closing(sqlite3.connect(home / "registry.db")) as base:
+        return base.execute("SELECT documents, sketched, digest FROM sketch_tables").fetchall()
+
+
 def killed(home: Path, arguments: list[str], seconds: float) -> bool:
     """Run a command and kill it after some seconds; return whether that was in time."""
     process = subprocess.Popen(
@@ -94,13 +102,16 @@ def test_a_registration_killed_at_random_moments_goes_on(tmp_path: Path) -> None
         same = ("version", "documents", "distinct", "bytes", "words", "content_root", "files")
         assert [made[key] for key in same] == [expected[key] for key in same]
         firsthand(home, "db", "check")
+        firsthand(home, "index", "verify")
+        assert sketches(home) == sketches(whole)
         left = [
             path.name
             for part in ("staging", "unfinished")
             for path in (home / "storage" / part).glob("*")
         ]
         assert left == []
-        assert len(list((home / "storage" / "documents").iterdir())) == 1
+        for part in ("documents", "sketches", "segments"):
+            assert len(list((home / "storage" / part).iterdir())) == 1
         shutil.rmtree(home)
     assert in_time > KILLS / 2
     assert went_on > 0

@@ -7,9 +7,9 @@ from typing import Any, Final
 from registry.core.evidence import iso_time, to_micros
 from registry.db.models import DatasetVersion
 from registry.query import catalogue
-from registry.query.whereis.candidates import Searched
 from registry.query.whereis.facts import Text
 from registry.query.whereis.place import Place
+from registry.query.whereis.places import Searched
 from registry.query.whereis.search import Answer, Kind, Match, standard_error
 from registry.query.whereis.sides import Conflict
 

@@ -11,92 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from registry.core.contents import Rows
-from registry.core.sketch import PASSAGE, SCHEME, guaranteed_tokens, similarity
-from registry.db.models import SegmentKind
+from registry.core.sketch import PASSAGE, similarity
 from registry.index.reading import Index
-from registry.query.whereis.question import PARAMS, Sketched
-from registry.query.whereis.seen import Seen
+from registry.query.whereis.places import Places
+from registry.query.whereis.question import Sketched
 
 _CHUNK: Final = 1 << 14
 """How many signatures are compared at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """What was searched, of what the caller may see.
-
-    Attributes:
-        documents: All documents; exact matches were looked for among all of them.
-        not_indexed: Those of places that the index does not have, which were gone through instead.
-        near: Documents whose sketches were compared.
-        passages: Documents whose passages were looked up.
-        guaranteed: A shared run of so many tokens is found in each of these; None without any.
-        recall: How probably a document of just `min_similarity` is found.
-        min_similarity: The smallest similarity that was asked for.
-        permutations: How many numbers a similarity is estimated from.
-    """
-
-    documents: int
-    not_indexed: int
-    near: int
-    passages: int
-    guaranteed: int | None
-    recall: float
-    min_similarity: float
-    permutations: int
-
-
-class Places:
-    """Which locations can be searched how.
-
-    Args:
-        seen: What the caller may see.
-        index: The index.
-
-    Attributes:
-        near: Locations whose sketches can be compared.
-        passages: Locations whose passages can be looked up.
-    """
-
-    def __init__(self, seen: Seen, index: Index) -> None:
-        self._seen = seen
-        self._missing = seen.missing(index.covered(SegmentKind.CONTENT))
-        tables = {
-            location: table
-            for location, table in index.sketched().items()
-            if table.scheme == SCHEME and table.permutations == PARAMS.permutations
-        }
-        firsts = seen.first_locations & tables.keys()
-        self.near = firsts - seen.missing(index.covered(SegmentKind.BANDS))
-        self.passages = frozenset(
-            it
-            for it in firsts - seen.missing(index.covered(SegmentKind.PASSAGES))
-            if tables[it].window is not None
-        )
-        self._windows = [tables[it].window or 0 for it in self.passages]
-
-    @property
-    def widest(self) -> int:
-        """Return among how many pieces of eight tokens in a row one was kept, at least."""
-        return max(self._windows, default=0)
-
-    def searched(self, min_similarity: float) -> Searched:
-        """Return what a search goes through."""
-
-        def documents_of(places: frozenset[int]) -> int:
-            return sum(self._seen.documents[self._seen.versions[place]] for place in places)
-
-        firsts = self._seen.first_locations
-        return Searched(
-            self._seen.total,
-            documents_of(self._missing & firsts),
-            documents_of(self.near),
-            documents_of(self.passages),
-            guaranteed_tokens(self.widest) if self._windows else None,
-            PARAMS.recall(min_similarity),
-            min_similarity,
-            PARAMS.permutations,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +95,7 @@ def resembling(
     Raises:
         ConflictError: A file of the index is missing or damaged.
     """
-    found = index.bands(bands[asked], among=places.near)
+    found = index.bands(bands[asked], among=places.among(places.near))
     question = asked[found.question]
     score = np.zeros(len(found), np.float64)
     for place in np.unique(found.location).tolist():
@@ -206,7 +127,7 @@ def sharing(
     Raises:
         ConflictError: A file of the index is missing or damaged.
     """
-    found = index.passages(sketches.passages, among=places.passages)
+    found = index.passages(sketches.passages, among=places.among(places.passages))
     if not len(found):
         return [NOTHING] * len(close)
     question, token = sketches.of[found.question], sketches.token[found.question]

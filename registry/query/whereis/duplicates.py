@@ -13,7 +13,7 @@ from registry.core.sketch import band_keys
 from registry.db.models import DatasetVersion
 from registry.query import catalogue
 from registry.query.pages import Page
-from registry.query.whereis.candidates import NOTHING, Candidates, Places, resembling
+from registry.query.whereis.candidates import NOTHING, Candidates, resembling
 from registry.query.whereis.finder import Looking
 from registry.query.whereis.occurrences import occurrences
 from registry.query.whereis.question import PARAMS
@@ -60,7 +60,7 @@ class _Search:
     def __init__(self, looking: Looking, version: DatasetVersion, min_similarity: float) -> None:
         self._looking = looking
         self._first = looking.seen.firsts[version.id]
-        self._places = Places(looking.seen, looking.index)
+        self._places = looking.places
         self._min_similarity = min_similarity
         firsts = np.fromiter(looking.seen.first_locations, np.int64)
         self._firsts = np.sort(firsts)
@@ -74,7 +74,7 @@ class _Search:
         hashes, first, text = np.unique(
             documents.hashes_of(column), return_index=True, return_inverse=True
         )
-        found = occurrences(it.session, it.seen, it.reader, it.index, hashes)
+        found = occurrences(it, hashes)
         # A document is a row of the first location of a version.
         documents_only = np.isin(found.location, self._firsts)
         order = np.flatnonzero(documents_only)

@@ -140,12 +140,18 @@ class _Few:
         self._reader = reader
         self._rows = rows
         self._documents = documents
+        self._parts: dict[int, Part] = {}
 
     def documents(self, _version: DatasetVersion) -> int:
         return self._documents
 
-    def parts(self, location: Location, columns: tuple[str, ...]) -> Iterable[Part]:
-        return [Part(self._reader.take(location, self._rows[location.id], columns))]
+    def parts(self, location: Location, _columns: tuple[str, ...]) -> Iterable[Part]:
+        # They are few: all columns at once cost less than some of them several times.
+        part = self._parts.get(location.id)
+        if part is None:
+            taken = self._reader.take(location, self._rows[location.id], EVERYTHING)
+            part = self._parts[location.id] = Part(taken)
+        return [part]
 
     def selection(self, digest: str) -> Hashes:
         return self._reader.selection(digest)

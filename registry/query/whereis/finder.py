@@ -18,6 +18,7 @@ from registry.db.models import LogState, Segment, SketchTable
 from registry.index.reading import Cache, Index
 from registry.query.cached import Cached
 from registry.query.rows import RowReader
+from registry.query.whereis.places import Places
 from registry.query.whereis.seen import Seen
 
 _STATES: Final = 8
@@ -43,6 +44,7 @@ class Looking:
         store: The registry's storage.
         seen: What the caller may see.
         index: The index.
+        places: What of it can be searched how.
         reader: Of single rows.
     """
 
@@ -50,6 +52,7 @@ class Looking:
     store: Store
     seen: Seen
     index: Index
+    places: Places
     reader: RowReader
 
 
@@ -75,6 +78,7 @@ class Finder:
         self._reader = RowReader(store)
         self._cache = Cache()
         self._seen: Cached[tuple[int, frozenset[Visibility]], Seen] = Cached(_STATES)
+        self._places: Cached[Hashable, Places] = Cached(_STATES)
         self._lock = threading.Lock()
         self._shared: _Shared | None = None
 
@@ -89,7 +93,10 @@ class Finder:
         seen = self._seen.get((size, caller.sees), lambda: (Seen(session, caller), 1))
         shared = self._take(session, tuple(state))
         try:
-            yield Looking(session, self._store, seen, shared.index, self._reader)
+            places = self._places.get(
+                (size, caller.sees, shared.state), lambda: (Places(seen, shared.index), 1)
+            )
+            yield Looking(session, self._store, seen, shared.index, places, self._reader)
         finally:
             self._give_back(shared)
 

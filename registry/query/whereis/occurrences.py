@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from registry import documents
 from registry.core.contents import Hashes, Rows
-from registry.db.models import SegmentKind
-from registry.index.reading import Index
 from registry.query.rows import RowReader
+from registry.query.whereis.finder import Looking
 from registry.query.whereis.seen import Seen
 
 
@@ -39,27 +38,21 @@ class Occurrences:
         return self.text[mine], self.row[mine]
 
 
-def occurrences(
-    session: Session, seen: Seen, reader: RowReader, index: Index, hashes: Hashes
-) -> Occurrences:
+def occurrences(looking: Looking, hashes: Hashes) -> Occurrences:
     """Find the rows that have some texts, wherever the caller may see them.
 
     Args:
-        session: A reading session.
-        seen: What the caller may see.
-        reader: Of document tables.
-        index: The index.
+        looking: The catalogue, as the caller sees it.
         hashes: The content hashes, ascending, each once.
 
     Raises:
         ConflictError: A file of the index or a document table is missing or was changed.
     """
-    missing = seen.missing(index.covered(SegmentKind.CONTENT))
-    known = seen.locations - missing
-    found = index.content(hashes, among=known)
-    if not missing:
+    places = looking.places
+    found = looking.index.content(hashes, among=places.among(places.known))
+    if not places.missing:
         return Occurrences(hashes, found.question, found.location, found.row)
-    more = scanned(session, seen, reader, hashes, missing)
+    more = scanned(looking.session, looking.seen, looking.reader, hashes, places.missing)
     return Occurrences(
         hashes,
         np.concatenate([found.question, more.text]),

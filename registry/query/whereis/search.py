@@ -15,10 +15,11 @@ from registry import documents
 from registry.core.contents import Rows
 from registry.errors import InvalidInputError, NotFoundError
 from registry.query.standing import NEVER
-from registry.query.whereis.candidates import NOTHING, Candidates, Places, Searched, near, sharing
+from registry.query.whereis.candidates import NOTHING, Candidates, near, sharing
 from registry.query.whereis.facts import Facts, Text
 from registry.query.whereis.finder import Looking
 from registry.query.whereis.occurrences import occurrences
+from registry.query.whereis.places import Searched
 from registry.query.whereis.question import Question, Sketched, sketched
 from registry.query.whereis.shared import longest_run
 from registry.query.whereis.texts import QUICK, THOROUGH, Effort, text_of
@@ -129,9 +130,8 @@ def search(
         )
     if limit < 1:
         raise InvalidInputError(f"the limit is {limit}", hint="it is at least 1")
-    places = Places(looking.seen, looking.index)
-    search = _Search(looking, places, questions, min_similarity, limit, thorough)
-    return search.answers(), places.searched(min_similarity)
+    search = _Search(looking, questions, min_similarity, limit, thorough)
+    return search.answers(), looking.places.searched(min_similarity)
 
 
 def known_text(looking: Looking, written: str) -> Text:
@@ -144,9 +144,8 @@ def known_text(looking: Looking, written: str) -> Text:
     """
     digest = Question.of_hash(written).content_hash
     hashes = documents.as_hashes(bytes.fromhex(digest))
-    it = looking
-    found = occurrences(it.session, it.seen, it.reader, it.index, hashes)
-    text = Facts(it.session, it.seen, it.reader, found).text(0)
+    found = occurrences(looking, hashes)
+    text = Facts(looking.session, looking.seen, looking.reader, found).text(0)
     if text is None:
         raise NotFoundError(
             f"no document has the content hash `{digest}`",
@@ -161,14 +160,12 @@ class _Search:
     def __init__(
         self,
         looking: Looking,
-        places: Places,
         questions: Sequence[Question],
         min_similarity: float,
         limit: int,
         thorough: bool,
     ) -> None:
         self._looking = looking
-        self._places = places
         self._questions = questions
         self._min_similarity = min_similarity
         self._limit = limit
@@ -186,15 +183,14 @@ class _Search:
         close = passages = [NOTHING] * len(self._questions)
         sketches = self._sketched
         if sketches is not None:
-            close = near(self._looking.index, self._places, sketches, self._min_similarity)
-            passages = sharing(self._looking.index, self._places, sketches, close)
+            close = near(self._looking.index, self._looking.places, sketches, self._min_similarity)
+            passages = sharing(self._looking.index, self._looking.places, sketches, close)
         exact = [_wanted(question) for question in self._questions]
         chosen = [self._choose(*it) for it in zip(exact, close, passages, strict=True)]
         everything = sorted({one for mine in chosen for one in mine})
         hashes = documents.as_hashes(b"".join(everything))
         it = self._looking
-        found = occurrences(it.session, it.seen, it.reader, it.index, hashes)
-        facts = Facts(it.session, it.seen, it.reader, found)
+        facts = Facts(it.session, it.seen, it.reader, occurrences(it, hashes))
         where = {one: at for at, one in enumerate(everything)}
         rows = facts.rows()
         self._effort = Effort(
