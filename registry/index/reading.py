@@ -347,12 +347,14 @@ class Index:
     def _sketches(self, location_id: int) -> Sketched:
         row = self._sketched[location_id]
         key = (row.location.uid, row.digest)
-        found = self._cache.sketches.get(key)
+        with self._cache.lock:
+            found = self._cache.sketches.get(key)
         if found is None:
-            if len(self._cache.sketches) >= _MOST_SKETCHES:
-                self._cache.sketches.pop(next(iter(self._cache.sketches)))
             found = Sketched(self._store.sketches(row.location.uid), row)
-            self._cache.sketches[key] = found
+            with self._cache.lock:
+                while len(self._cache.sketches) >= _MOST_SKETCHES:
+                    self._cache.sketches.pop(next(iter(self._cache.sketches)))
+                self._cache.sketches[key] = found
         return found
 
     @staticmethod

@@ -102,9 +102,13 @@ def version(
         uncompared = _compared(database, store, clock)
         uncompacted = _compacted(database, store, clock)
         done = replace(done, uncompared=uncompared, uncompacted=uncompacted)
-    with database.read() as session:
-        here = session.get_one(DatasetVersion, done.version.id)
-        return replace(done, known=known.record(session, store, here))
+    try:
+        with database.read() as session:
+            here = session.get_one(DatasetVersion, done.version.id)
+            return replace(done, known=known.record(session, store, here))
+    except RegistryError as error:
+        # What is recorded stands, whatever cannot be told about it.
+        return replace(done, uncompared=done.uncompared or error.message)
 
 
 def _read(

@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from registry import documents, intents, merging
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_tree
 from registry.core.dataset import DatasetRef
-from registry.core.sketch import SCHEME, SketchParams, band_keys
+from registry.core.sketch import SCHEME, WINDOW, SketchParams, band_keys
 from registry.db.models import IntentKind, Segment, SketchTable
 from registry.db.session import Database
 from registry.errors import ConflictError, RegistryError
@@ -38,8 +38,6 @@ from registry.reindex.held import Place
 
 Clock = Callable[[], dt.datetime]
 
-WINDOW: Final = 18
-"""What passages are the least of, for documents that have no sketches yet."""
 _ROWS: Final = 1 << 13
 
 
