@@ -312,6 +312,10 @@ def _usage(error: click.ClickException, *, as_json: bool) -> int:
     context = getattr(error, "ctx", None)
     hint = f"try `{context.command_path} --help`" if context is not None else None
     message = error.format_message()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and context is not None:
+        # Click's message is the whole help, which is no message on one line.
+        names = context.command.list_commands(context)
+        message = f"`{context.command_path}` needs a command: {', '.join(names)}"
     if as_json:
         emit({"error": {"type": "UsageError", "message": message, "hint": hint}})
     report(message, hint)

@@ -145,6 +145,11 @@ def share(part: int, whole: int, *, digits: int = 1) -> str:
     return f"{units // scale}.{units % scale:0{digits}d} %" if digits else f"{units} %"
 
 
+def probability(share_found: float) -> str:
+    """Return a probability with three digits, rounded down: what is not certain is not 1."""
+    return f"{int(share_found * 1000) / 1000:.3f}"
+
+
 def percent(decimal: str) -> str:
     """Return a share that stands as a decimal, such as `0.8`, in percent and exactly: `80 %`."""
     whole, _, part = decimal.partition(".")

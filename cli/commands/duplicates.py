@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.output import block, clean, count, emit, json_option, plural, say, share
+from cli.output import block, clean, count, emit, json_option, plural, probability, say, share
 from cli.progress import progress_option, stages
 
 if TYPE_CHECKING:
@@ -156,21 +156,21 @@ def _screen(found: Report) -> list[str]:
     rows = [
         ("Exact", f"{plural(found.exact_pairs, 'pair')} of equal texts"),
         ("Near", f"{plural(found.near_pairs, 'pair')} of similarity {found.threshold:g} or more"
-                 f"{', on the texts' if found.exact else ', by signature'}"),
+                 f"{', on the texts' if found.exact else ', by sketch'}"),
         *_by_similarity(found),
         ("Rejected", f"{plural(found.rejected_pairs, 'pair')} compared and less similar"),
         ("Documents", f"{count(found.documents)} in a pair "
                       f"({share(found.documents, found.searched)}), in "
                       f"{plural(found.clusters, 'cluster')}"),
         *_largest(found),
-        ("Searched", f"near: recall {_probability(found.recall)} at {found.threshold:g}, more "
+        ("Searched", f"near: recall {probability(found.recall)} at {found.threshold:g}, more "
                      "above; equal texts: all"),
     ]  # fmt: skip
     if not found.exact:
         rows.append(
             (
                 "",
-                f"there signatures estimate similarity with a standard error of {found.error:.3f}; "
+                f"sketches estimate it there with a standard error of {found.error:.3f}; "
                 "--exact compares the texts",
             )
         )
@@ -180,6 +180,8 @@ def _screen(found: Report) -> list[str]:
         )
     for what, cut in (("compared", found.compared), ("listed", found.listed)):
         rows += _capped(what, cut)
+    if not alike:
+        rows.append(("", "no pair says nothing about who or what wrote the texts"))
     rows.append(("Rule", found.rule))
     if found.out is not None:
         rows.append(("Pairs", f"{clean(found.out)} ({plural(found.rows or 0, 'row')})"))
@@ -198,7 +200,8 @@ def _by_similarity(found: Report) -> list[tuple[str, str]]:
 def _largest(found: Report) -> list[tuple[str, str]]:
     rows = []
     for number, cluster in enumerate(found.largest):
-        named = [f"{ref.short} row {count(row)}" for ref, row in cluster.rows]
+        # Documents are counted from 1 wherever people read of them, as `whereis` does.
+        named = [f"{ref.short} document {count(row + 1)}" for ref, row in cluster.rows]
         more = ", …" if cluster.documents > len(named) else ""
         rows.append(
             (
@@ -220,8 +223,3 @@ def _capped(what: str, cut: Capped | None) -> list[tuple[str, str]]:
         ),
         ("", f"of these only pairs with one text of the group were {what}; raise --max-pairs"),
     ]
-
-
-def _probability(share_found: float) -> str:
-    """Return a probability with three digits, rounded down: what is not certain is not 1."""
-    return f"{int(share_found * 1000) / 1000:.3f}"

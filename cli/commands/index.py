@@ -36,6 +36,9 @@ def status(home: str | None, as_json: bool) -> None:
                 f"{size(kind.bytes)}{per}",
             )
         )
+        if kind.kind == "sketches" and kind.entries < kind.documents:
+            left = plural(kind.documents - kind.entries, "document")
+            lines.append(("", f"{left} without a word: only equal ones are found"))
     for line in block(lines):
         say(line)
     for one in found.missing:
@@ -45,6 +48,8 @@ def status(home: str | None, as_json: bool) -> None:
         )
     for problem in found.damaged:
         say(f"damaged: {clean(problem)}")
+    if found.documents and not found.missing and not found.damaged:
+        say("all documents are indexed; `firsthand index verify` reads every block")
     if found.missing or found.damaged:
         tell("hint: run `firsthand index rebuild`")
 
@@ -146,7 +151,8 @@ def verify(home: str | None, as_json: bool) -> int:
         if not done.problems:
             say(
                 f"{plural(done.files, 'file')}, {size(done.bytes)}, "
-                f"{plural(done.entries, 'entry', 'entries')}: all as they should be"
+                f"{plural(done.entries, 'entry', 'entries')} of content, bands and passages: "
+                "all as they should be"
             )
         if done.not_indexed:
             say(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import block, clean, count, emit, json_option, plural, say, tell
+from cli.output import block, clean, count, emit, json_option, plural, probability, say, tell
 
 if TYPE_CHECKING:
     from registry.query.whereis.question import Question
@@ -24,7 +24,7 @@ _SHOWN_WORDS = 300
 )
 @click.option(
     "--min-similarity",
-    type=float,
+    type=click.FloatRange(0, 1, min_open=True),
     default=0.8,
     show_default=True,
     metavar="S",
@@ -59,12 +59,12 @@ def whereis(
     The exit code is 0 also where nothing is found: this is a question, not a check. `found` in
     the JSON document tells the two apart. That nothing is found says nothing about who wrote it.
     """
+    question = _question(text, path, digest)
     from cli.context import opened
     from registry.query.whereis.answer import answer_record, searched_record
     from registry.query.whereis.finder import Finder
     from registry.query.whereis.search import search
 
-    question = _question(text, path, digest)
     with opened(home) as registry, registry.database.read() as session:
         from registry.core.caller import OPERATOR
 
@@ -90,9 +90,6 @@ def _question(text: str | None, path: str | None, digest: str | None) -> Questio
     Raises:
         InvalidInputError: It is empty, too large, not UTF-8, no hash, or cannot be read.
     """
-    from registry.errors import InvalidInputError
-    from registry.query.whereis.question import MOST_BYTES, Question
-
     given = [
         name
         for name, it in (("TEXT", text), ("--file", path), ("--hash", digest))
@@ -104,6 +101,9 @@ def _question(text: str | None, path: str | None, digest: str | None) -> Questio
             if given
             else "no text is given: write one, or `-`, `--file` or `--hash`"
         )
+    from registry.errors import InvalidInputError
+    from registry.query.whereis.question import MOST_BYTES, Question
+
     if digest is not None:
         return Question.of_hash(digest)
     if text is not None and text != "-":
@@ -147,7 +147,7 @@ def _how(match: dict[str, Any]) -> str:
         return f"passage: {plural(passage['tokens'], 'token')} in a row are the same"
     return (
         f"probable passage of about {plural(passage['tokens'], 'token')}: "
-        f"{passage['pieces']} of {passage['of']} 8-token pieces agree; the text is not at hand"
+        f"{passage['pieces']} of {passage['of']} 8-token pieces agree; the text was not read"
     )
 
 
@@ -214,8 +214,9 @@ def _earliest(match: dict[str, Any]) -> str:
     date = match["earliest"]
     if date is None:
         return "no date is claimed (E0)"
-    begin = "" if date["not_before"] is None else f"between {date['not_before'][:10]} and "
-    return f"{begin or 'by '}{date['not_after'][:10]} ({date['grade']}), claimed of {_ref(date)}"
+    begin, end = (date["not_before"] or "")[:10], date["not_after"][:10]
+    when = f"on {end}" if begin == end else f"between {begin} and {end}" if begin else f"by {end}"
+    return f"{when} ({date['grade']}), claimed of {_ref(date)}"
 
 
 def _named(match: dict[str, Any], key: str) -> str:
@@ -252,23 +253,33 @@ def _rest(record: dict[str, Any]) -> list[str]:
     parts = []
     if record["question"]["tokens"] is not None:
         if near["documents"]:
-            parts.append(f"near: recall {near['recall']:.3f} at {near['min_similarity']:g}")
+            parts.append(
+                f"near: recall {probability(near['recall'])} at {near['min_similarity']:g}"
+            )
         if passages["documents"]:
             parts.append(f"passages ≥ {passages['guaranteed_tokens']} tokens guaranteed")
     how = f" ({' · '.join(parts)})" if parts else ""
     among = f"in {plural(searched['documents'], 'document')}{how}"
     if not record["found"]:
-        return [f"no match {among}"]
-    more = [f"{count(number)} {kind}" for kind, number in record["more"].items() if number]
+        # Part of the answer, and not a message beside it: nobody is to read one without the other.
+        return [f"no match {among}", "that says nothing about who or what wrote the text"]
+    kinds = {
+        "exact": "equal",
+        "normalised": "normalised",
+        "near": "near",
+        "passage": "by a passage",
+    }
+    more = [f"{count(number)} {kinds[kind]}" for kind, number in record["more"].items() if number]
     found = plural(len(record["matches"]), "text matches", "texts match")
     lines = [f"{found} {among}"]
     if more:
-        lines.append(f"not shown: {' · '.join(more)} (documents; raise `--limit` to see more)")
+        left = plural(sum(record["more"].values()), "document")
+        lines.append(f"not shown: {left} ({' · '.join(more)}); raise `--limit` to see more")
     return lines
 
 
 def _remarks(record: dict[str, Any]) -> list[str]:
-    """Return what could not be searched, and what an answer does not mean."""
+    """Return what could not be searched."""
     searched, tokens = record["searched"], record["question"]["tokens"]
     lines = []
     if tokens is None:
@@ -287,10 +298,7 @@ def _remarks(record: dict[str, Any]) -> list[str]:
                     "them are in the index (`firsthand index rebuild`)"
                 )
     if searched["not_indexed"]:
-        lines.append(
-            f"{plural(searched['not_indexed'], 'document')} are not in the index and were gone "
-            "through (`firsthand index rebuild`)"
-        )
-    if not record["found"]:
-        lines.append("that says nothing about who or what wrote the text")
+        left = plural(searched["not_indexed"], "document is", "documents are")
+        were = "was" if searched["not_indexed"] == 1 else "were"
+        lines.append(f"{left} not in the index and {were} gone through (`firsthand index rebuild`)")
     return lines

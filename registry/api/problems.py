@@ -174,7 +174,8 @@ def _http(request: Request, error: Exception) -> JSONResponse:
         )
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"`{request.method[:20]}` is not a method of this path"
-        hint = "use GET; only `/v1/lookup` takes POST"
+        allowed = next((value for name, value in headers.items() if name.lower() == "allow"), "GET")
+        hint = f"use {allowed}"
         return answer(request, METHOD, detail, hint=hint, headers=headers)
     kind = Kind(REQUEST.name, REQUEST.title, error.status_code)
     return answer(request, kind, str(error.detail), headers=headers)

@@ -197,8 +197,10 @@ def test_nothing_asked_is_nothing_answered(sqlite_world: World, ask: Ask) -> Non
 
 def test_only_look_ups_take_post(sqlite_world: World, ask: Ask) -> None:
     api = ask(sqlite_world)
-    assert "POST" in problem(api.post("/v1/datasets"), 405, "method-not-allowed")["hint"]
-    assert api.get("/v1/lookup").headers["allow"] == "POST"
+    assert "GET" in problem(api.post("/v1/datasets"), 405, "method-not-allowed")["hint"]
+    got = api.get("/v1/lookup")
+    assert got.headers["allow"] == "POST"
+    assert problem(got, 405, "method-not-allowed")["hint"] == "use POST"
 
 
 def test_many_at_once_get_right_answers_while_more_is_registered(

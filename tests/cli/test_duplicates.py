@@ -28,11 +28,13 @@ def test_the_screen(cli: Cli) -> None:
     first, *rest = ran.out.splitlines()
     assert first == f"within essays@1   {len(accepted)} pairs · 60 documents searched"
     said = "\n".join(rest)
+    assert "no pair" not in said
     assert f"in {len(groups(accepted))} clusters" in said
     assert "near: recall 0.997 at 0.8, more above; equal texts: all" in said
-    assert "there signatures estimate similarity with a standard error of 0.035" in said
+    assert "sketches estimate it there with a standard error of 0.035" in said
     assert "Rule       near/v1 sketch/v1 128 20x6 ≥0.8" in said
-    assert "documents: essays@1 row" in said
+    assert "documents: essays@1 document" in said
+    assert "document 0" not in said
     assert "without a word: only equal ones found" in said
     assert "standard error" not in cli("duplicates", "essays", "--exact").out
 
@@ -42,6 +44,7 @@ def test_no_pair_is_no_error(cli: Cli, sqlite_world: World) -> None:
     ran = cli("duplicates", "one")
     assert ran.code == 0
     assert ran.out.startswith("within one@1   0 pairs · 1 document searched")
+    assert "no pair says nothing about who or what wrote the texts" in ran.out
 
 
 def test_the_document_and_the_file(cli: Cli, tmp_path: Path) -> None:

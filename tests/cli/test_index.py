@@ -32,6 +32,8 @@ def test_a_catalogue_of_an_earlier_release_says_what_is_not_indexed(cli: Cli, wo
     assert (rebuilt.code, rebuilt.out) == (0, "4 documents in 3 files; 4 sketched again\n")
     after = cli("index", "status")
     assert "not indexed" not in after.out
+    assert "1 document without a word: only equal ones are found" in after.out
+    assert "all documents are indexed" in after.out
     assert "content    4 documents, 4 entries in 1 file" in after.out
     compare(world.database, world.store, {"essays": TEXTS})
 

@@ -133,6 +133,17 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: Capture) -> None:
     assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.parametrize("group", [[], ["index"], ["dataset"]])
+def test_a_group_without_a_command_names_them_on_one_line(
+    group: list[str], capsys: Capture
+) -> None:
+    assert cli.main(group) == 2
+    message, hint = capsys.readouterr().err.splitlines()
+    assert message.startswith(f"error: `{' '.join(['firsthand', *group])}` needs a command: ")
+    assert "\\x" not in message
+    assert hint.startswith("hint: try `firsthand")
+
+
 def test_wrong_usage_is_one_json_document_too(capsys: Capture) -> None:
     assert cli.main(["verify", "--json"]) == 2
     document = json.loads(capsys.readouterr().out)

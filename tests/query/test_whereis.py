@@ -19,7 +19,7 @@ from registry.query.whereis.answer import answer_record, searched_record, text_r
 from registry.query.whereis.finder import Finder
 from registry.query.whereis.places import Searched
 from registry.query.whereis.question import MOST_BYTES, Question
-from registry.query.whereis.search import Answer, Kind, known_text, search
+from registry.query.whereis.search import Answer, Kind, known_text, search, standard_error
 from tests.world import World
 
 SHARED = Path("/work/shared/data")
@@ -206,6 +206,11 @@ def test_a_text_that_is_nowhere_is_not_found_and_it_is_said_what_was_searched(
     assert (searched.documents, searched.near, searched.passages) == (5, 5, 5)
     assert (searched.not_indexed, searched.guaranteed) == (0, 25)
     assert round(searched.recall, 3) == 0.998
+
+
+def test_no_estimate_is_certain() -> None:
+    assert standard_error(0.8, 128) == pytest.approx((0.8 * 0.2 / 128) ** 0.5, rel=0.02)
+    assert 0.005 < standard_error(1.0, 128) < 0.01
 
 
 def test_many_questions_get_the_answers_that_each_gets_alone(shelf: World) -> None:

@@ -99,8 +99,13 @@ class Answer:
 
 
 def standard_error(share: float, permutations: int) -> float:
-    """Return the standard error of a similarity: of a share of so many independent slots."""
-    return math.sqrt(share * (1 - share) / permutations)
+    """Return the standard error of a similarity: of a share of so many independent slots.
+
+    One slot that agrees and one that does not are counted beside those there are (Laplace's rule
+    of succession): that all slots agree does not make a similarity certain.
+    """
+    expected = (share * permutations + 1) / (permutations + 2)
+    return math.sqrt(expected * (1 - expected) / permutations)
 
 
 def search(
