@@ -15,7 +15,7 @@ from tests.cli.running import Cli
 KEYS = {
     "dataset", "version", "outcome", "added", "documents", "distinct", "exact_duplicates", "empty",
     "bytes", "words", "content_root", "files", "skipped", "bad_input", "same_content", "dry_run", "reused_files",
-    "index", "uncompacted",
+    "index", "uncompacted", "known", "uncompared",
 }  # fmt: skip
 
 
