@@ -223,8 +223,11 @@ class BlockFile:
         """Check the blocks of some ranges of bytes of the mapped body.
 
         Raises:
-            ConflictError: One of them is damaged.
+            ConflictError: One of them is damaged, or the file was cut short.
         """
+        # Touching what a mapped file has lost would end the process.
+        if self._handle is not None and os.fstat(self._handle).st_size < self.size:
+            raise damaged(self.path, "was cut short")
         if self._whole or not len(begins):
             return
         first, last = begins // BLOCK, (ends - 1) // BLOCK

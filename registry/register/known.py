@@ -14,11 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.blobs import Store
-from registry.db.models import DatasetVersion, Location, Overlap, SketchTable
+from registry.core.caller import OPERATOR
+from registry.db.models import DatasetVersion, Location, Overlap, SegmentKind, SketchTable
 from registry.db.session import Database
+from registry.index.reading import Index
 from registry.query.overlaps import finding, inside
 from registry.query.overlaps.records import overlap_records
 from registry.query.standing import standing
+from registry.query.whereis.seen import Seen
 from registry.register.reading import Clock
 
 MOST_TRIED: Final = 1_000_000
@@ -48,6 +51,18 @@ def compare(database: Database, store: Store, *, clock: Clock) -> int:
         with database.write() as session:
             _add(session, location, found, clock())
     return len(waiting)
+
+
+def not_indexed(database: Database, store: Store) -> int:
+    """Return how many documents `compare` could not find: those that the index does not have.
+
+    Raises:
+        ConflictError: A file of the index is missing or damaged.
+    """
+    with database.read() as session, Index.open(session, store) as index:
+        seen = Seen(session, OPERATOR)
+        missing = seen.missing(index.covered(SegmentKind.CONTENT)) & seen.first_locations
+        return sum(seen.documents[seen.versions[place]] for place in missing)
 
 
 def tried(

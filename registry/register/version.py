@@ -224,9 +224,13 @@ def _compared(database: Database, store: Store, clock: Clock) -> str | None:
     """Compare documents with those of other versions; return why not, which undoes nothing."""
     try:
         known.compare(database, store, clock=clock)
+        missing = known.not_indexed(database, store)
     except RegistryError as error:
         return error.message
-    return None
+    # A catalogue of an earlier release has versions that nothing was compared with.
+    several = f"{missing:,} documents" if missing > 1 else "1 document"
+    said = f"{several} of others not in the index: run `firsthand index rebuild`"
+    return said if missing else None
 
 
 def _compacted(database: Database, store: Store, clock: Clock) -> str | None:

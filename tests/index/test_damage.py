@@ -295,6 +295,25 @@ def test_what_is_no_file_is_said_and_not_waited_for(bent: Bent) -> None:
             bent.restore()
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_file_that_is_cut_short_while_it_is_open_ends_no_process(
+    bent: Bent, *, asked_before: bool
+) -> None:
+    (path, *_) = (one for one in bent.files if one.name.startswith("content"))
+    try:
+        with (
+            bent.catalogue.database.read() as session,
+            Index.open(session, bent.catalogue.store) as index,
+        ):
+            if asked_before:
+                index.content(hashes_of(list(range(50))))
+            os.truncate(path, 0)
+            with pytest.raises(ConflictError, match="was cut short"):
+                index.content(hashes_of(list(range(50))))
+    finally:
+        bent.restore()
+
+
 def test_entries_of_documents_that_a_segment_does_not_have_are_refused(bent: Bent) -> None:
     def fewer(footer: dict[str, Any]) -> None:
         footer["documents"] = 10

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
-from registry import documents
+from registry import documents, reindex
 from registry.core import words
 from registry.core.dataset import Origin
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
@@ -268,6 +268,22 @@ def test_a_catalogue_without_an_index_goes_on(world: World) -> None:
     assert world.register("a", TEXTS, folder="elsewhere").index is None
     assert world.register("b", MORE).index is not None
     assert world.origins("a") == {Origin.HUMAN: 8}
+
+
+def test_what_the_index_does_not_have_is_not_passed_over_in_silence(world: World) -> None:
+    world.register("a", TEXTS, origin=Origin.AI)
+    assert world.register("b", MORE, origin=Origin.HUMAN).uncompared is None
+    forget(world)
+    done = world.register("c", TEXTS[:-1], origin=Origin.HUMAN)
+    assert done.uncompared is not None
+    assert "documents of others not in the index" in done.uncompared
+    assert "firsthand index rebuild" in done.uncompared
+    reindex.rebuild(world.database, world.store, clock=world.clock)
+    done = world.register("d", TEXTS[:-2], origin=Origin.HUMAN)
+    assert done.uncompared is None
+    assert done.known is not None
+    conflicts = {one["dataset"] for one in done.known["overlaps"]["listed"] if one["conflicts"]}
+    assert conflicts == {"local/a"}
 
 
 # Compaction.
