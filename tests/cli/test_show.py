@@ -15,7 +15,7 @@ from tests.world import World
 SHOWN = {
     "index",    "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
     "exact_duplicates", "empty", "bytes", "words", "origin", "assessment", "origins",
-    "human_fraction", "contested", "generators", "licenses", "languages", "dates", "claims",
+    "human_fraction", "contested", "most_repeated", "overlaps", "generators", "licenses", "languages", "dates", "claims",
     "locations", "acquisition", "lineage", "snapshots", "log_size",
 }  # fmt: skip
 FRACTION = {"asked", "audited", "count", "declared", "evidenced", "of"}
