@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MEMORY: Final = 512_000_000
 LEAST_MEMORY: Final = 128_000_000
+MOST_MEMORY: Final = 10**15
 BATCH_ROWS: Final = 1 << 16
 _LOCKS: Final = {
     "autoinstall_known_extensions": "false",

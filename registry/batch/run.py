@@ -23,7 +23,7 @@ import numpy as np
 
 from registry.batch import candidates, clusters, compare, material, sql
 from registry.batch.bench import Bench
-from registry.batch.engine import LEAST_MEMORY, Engine, Limits
+from registry.batch.engine import LEAST_MEMORY, MOST_MEMORY, Engine, Limits
 from registry.batch.pieces import Pieces
 from registry.batch.sources import Source
 from registry.batch.stages import Stage, Workspace
@@ -33,6 +33,8 @@ from registry.errors import InvalidInputError
 RULE: Final = "near/v1"
 PAIR_LIMIT: Final = 5_000_000
 """How many pairs one band key, or one text with copies, may make before it becomes a star."""
+MOST_PAIRS: Final = 10**15
+"""The largest such limit: canonical JSON and the columns of the engine hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,16 @@ class Asked:
                 f"{self.limits.memory:,} bytes of memory are too few",
                 hint=f"give it {LEAST_MEMORY // 10**6} MB or more",
             )
-        if self.pair_limit < 1:
-            raise InvalidInputError("the limit of pairs is not positive")
+        if self.limits.memory > MOST_MEMORY:
+            raise InvalidInputError(
+                f"{self.limits.memory:,} bytes of memory are more than any machine has",
+                hint="give it about half of what this machine has",
+            )
+        if not 1 <= self.pair_limit <= MOST_PAIRS:
+            raise InvalidInputError(
+                f"a limit of {self.pair_limit:,} pairs is not from 1 to {MOST_PAIRS:,}",
+                hint=f"{PAIR_LIMIT:,} is the usual one",
+            )
 
     @property
     def between(self) -> bool:

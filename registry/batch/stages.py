@@ -3,6 +3,8 @@
     <root>/<stage>.<key>/             files and `manifest.json`, which has their digests
     <root>/.<stage>.<key>.<token>/    being made, or left by a run that was killed
 
+The root may be any folder of the user's: what is not named like that is never touched.
+
 A run that was interrupted finds the stages it had finished. Whoever uses or makes a folder holds a
 shared lock on it, which the kernel lets go of when the process ends, however it ends; only folders
 that nobody holds are removed. Two runs of the same work may make the same stage: one of the two
@@ -15,6 +17,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import time
@@ -37,6 +40,10 @@ KEPT_SECONDS: Final = 7 * 24 * 3600.0
 _MANIFEST: Final = "manifest.json"
 _SPILL: Final = "spill"
 _KEY_DIGITS: Final = 32
+_TOKEN_BYTES: Final = 8
+_SCRATCH: Final = "scratch"
+_FINISHED: Final = re.compile(r"[a-z]+\.[0-9a-f]{32}")
+_LEFT: Final = re.compile(r"\.(?:[a-z]+\.[0-9a-f]{32}|scratch)\.[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ class Workspace:
     def scratch(self) -> Iterator[Path]:
         """Give a folder for what is of no use to anybody else; it goes in the end."""
         try:
-            folder, handle = self._begin(self.root / "scratch")
+            folder, handle = self._begin(self.root / _SCRATCH)
         except OSError as error:
             raise refused(self.root, error) from error
         try:
@@ -151,7 +158,8 @@ class Workspace:
             return None
         try:
             manifest = _checked(target)
-        except (OSError, ValueError, KeyError):
+            facts: Mapping[str, Any] = manifest["facts"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             os.close(handle)
             self._give_up(target)
             return None
@@ -159,7 +167,6 @@ class Workspace:
         with contextlib.suppress(OSError):
             os.utime(target)
         self._held[target] = handle
-        facts: Mapping[str, Any] = manifest["facts"]
         return facts
 
     def _make(self, target: Path, make: Make) -> Mapping[str, Any] | None:
@@ -199,7 +206,7 @@ class Workspace:
         return partial, handle
 
     def _hidden(self, target: Path) -> Path:
-        return self.root / f".{target.name}.{secrets.token_hex(8)}"
+        return self.root / f".{target.name}.{secrets.token_hex(_TOKEN_BYTES)}"
 
     def _give_up(self, target: Path) -> None:
         """Put a damaged stage out of the way."""
@@ -209,13 +216,15 @@ class Workspace:
         shutil.rmtree(hidden, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what killed runs left, and what nobody has used for long."""
+        """Remove what killed runs left, and stages that nobody has used for long."""
         for path in self.root.iterdir():
-            if not path.is_dir():
+            left = _LEFT.fullmatch(path.name) is not None
+            if not left and not _FINISHED.fullmatch(path.name):
                 continue
             with contextlib.suppress(OSError):
-                old = path.stat().st_mtime < self._now - KEPT_SECONDS
-                if path.name.startswith(".") or old:
+                if path.is_symlink() or not path.is_dir():
+                    continue
+                if left or path.stat().st_mtime < self._now - KEPT_SECONDS:
                     self._remove(path)
 
     def _remove(self, folder: Path) -> None:

@@ -20,7 +20,7 @@ from registry.blobs import make_folder, sync_file, sync_folder
 from registry.core.dataset import DatasetRef
 from registry.documents import HASH_TYPE
 from registry.duplicates.report import Capped
-from registry.errors import UnavailableError
+from registry.errors import InvalidInputError, UnavailableError
 
 _NAME: Final = pa.dictionary(pa.int32(), pa.string())
 _SIDES: Final = ("left", "right")
@@ -46,6 +46,21 @@ SCHEMA: Final = pa.schema(
 )
 """One row per pair. `left_row` counts from 0 in the reading order of the version's first location;
 `estimate` is the similarity of the signatures, which `similarity` is too unless `--exact`."""
+
+
+def check(out: Path) -> None:
+    """Refuse a place for the pairs that a file cannot take, before anything is compared.
+
+    Raises:
+        InvalidInputError: It names no file, or a folder, a device or a pipe is there.
+    """
+    # Where nobody may look, writing fails with the reason.
+    if out.name and (os.path.isfile(out) or not os.path.exists(out)):  # noqa: PTH110, PTH113
+        return
+    raise InvalidInputError(
+        f"`{out}` is not a file that pairs can be written to",
+        hint="choose another `--out`, a file of its own",
+    )
 
 
 def write(

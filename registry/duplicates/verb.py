@@ -93,9 +93,12 @@ def find(
     Raises:
         NotFoundError: There is no such version that the caller may see.
         ConflictError: A version has no sketches, or they are damaged or of different kinds.
-        InvalidInputError: An option is out of its range, or both versions are the same.
+        InvalidInputError: An option is out of its range, both versions are the same, or there is
+            something else than a file where the pairs are to be written.
         UnavailableError: The disk is full, or the memory does not suffice.
     """
+    if wanted.out is not None:
+        listing.check(wanted.out)
     with database.read() as session:
         mine = _side(session, wanted.ref, caller)
         theirs = None if wanted.other is None else _side(session, wanted.other, caller)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ REMEDY: Final = "run `firsthand index rebuild`"
 _TRAILER: Final = struct.Struct("<QI12s")
 _MAGIC: Final = b"firsthand\r\n\x01"
 _MOST_BUFFERED: Final = 1 << 20
+_MOST_SAID: Final = 1 << 28
+"""How many bytes a footer may have, and how many the check sums: of bodies up to 256 GiB."""
+OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""How files are opened: what is no file, such as a pipe, is not waited for."""
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -313,7 +318,7 @@ class BlockFile:
             if self._handle is not None:
                 yield self._handle
                 return
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(self.path, OPEN)
             try:
                 yield handle
             finally:
@@ -324,7 +329,10 @@ class BlockFile:
             raise damaged(self.path, f"cannot be read: {error.strerror}") from error
 
     def _read_footer(self, handle: int, digest: str | None) -> None:
-        self.size = os.fstat(handle).st_size
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise damaged(self.path, "is no file")
+        self.size = found.st_size
         tail = _read(handle, max(self.size - _TRAILER.size, 0), _TRAILER.size)
         if len(tail) != _TRAILER.size:
             raise damaged(self.path, "was cut short")
@@ -332,7 +340,7 @@ class BlockFile:
         if magic != _MAGIC:
             raise damaged(self.path, "was cut short, or is none")
         at = self.size - _TRAILER.size - length
-        said = _read(handle, at, length) if at >= 0 else b""
+        said = _read(handle, at, length) if at >= 0 and length <= _MOST_SAID else b""
         if len(said) != length or zlib.crc32(said) != crc:
             raise damaged(self.path, "is damaged in its footer")
         self.digest = hashlib.sha256(said).hexdigest()
@@ -348,7 +356,8 @@ class BlockFile:
             raise damaged(self.path, "has a format that this version of Firsthand does not know")
         self.footer: dict[str, Any] = footer
         count = -(-self.body // BLOCK)
-        sums = b"" if at != self.body + 4 * count else _read(handle, self.body, 4 * count)
+        fits = at == self.body + 4 * count and 4 * count <= _MOST_SAID
+        sums = _read(handle, self.body, 4 * count) if fits else b""
         if len(sums) != 4 * count or hashlib.sha256(sums).hexdigest() != footer.get("sums"):
             raise damaged(self.path, "is damaged in its check sums")
         self._sums = np.frombuffer(sums, "<u4")

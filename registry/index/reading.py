@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from registry.blobs import Store
 from registry.core.contents import Hashes
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
-from registry.index.blocks import BlockFile, Keys, Rows, damaged
+from registry.index.blocks import OPEN, BlockFile, Keys, Rows, damaged
 from registry.index.joining import Joined, Side, joined
 from registry.index.parts import Signatures, SketchFile, digest_of
 from registry.index.segment import SegmentFile
@@ -64,7 +64,7 @@ class Lease:
             FileNotFoundError: It was removed.
             ConflictError: It is damaged, or is another one.
         """
-        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._handle = os.open(path, OPEN)
         self._readers = 1
         self.ids: Rows | None = None
         try:

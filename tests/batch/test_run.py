@@ -196,8 +196,11 @@ def test_options_out_of_range(tmp_path: Path) -> None:
             Asked([source(["x"])], threshold=wrong)
     with pytest.raises(InvalidInputError, match="memory"):
         Asked([source(["x"])], limits=Limits(memory=1000))
-    with pytest.raises(InvalidInputError, match="limit of pairs"):
-        Asked([source(["x"])], pair_limit=0)
+    with pytest.raises(InvalidInputError, match="more than any machine has"):
+        Asked([source(["x"])], limits=Limits(memory=10**30))
+    for pairs in (0, 10**26):
+        with pytest.raises(InvalidInputError, match="is not from 1 to"):
+            Asked([source(["x"])], pair_limit=pairs)
     with pytest.raises(InvalidInputError, match="too large"):
         source(["x"], number=1 << 31)
 

@@ -82,7 +82,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
         assert names(tmp_path) == [stage.folder.name]
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "gone", "no manifest", "bad manifest"])
+@pytest.mark.parametrize(
+    "damage", ["flip", "cut", "gone", "no manifest", "bad manifest", "bad files", "no facts"]
+)
 def test_a_damaged_stage_is_made_again(tmp_path: Path, damage: str) -> None:
     with Workspace(tmp_path) as space:
         folder = stage_of(space).folder
@@ -98,6 +100,10 @@ def test_a_damaged_stage_is_made_again(tmp_path: Path, damage: str) -> None:
             manifest.unlink()
         case "bad manifest":
             manifest.write_text("[]", "ascii")
+        case "bad files":
+            manifest.write_text('{"format": 1, "facts": {}, "files": ["file"]}', "ascii")
+        case "no facts":
+            manifest.write_text('{"format": 1, "files": {}}', "ascii")
     with Workspace(tmp_path) as space:
         stage = stage_of(space)
         assert stage.made
@@ -131,9 +137,11 @@ def test_two_runs_at_once_share_one_stage(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_run_left_goes_and_what_a_live_one_makes_stays(tmp_path: Path) -> None:
-    (tmp_path / ".texts.dead.0123").mkdir()
-    (tmp_path / ".texts.dead.0123" / "file").write_text("half", "ascii")
-    live = tmp_path / ".texts.live.4567"
+    dead = tmp_path / f".texts.{'d' * 32}.{'0' * 16}"
+    dead.mkdir()
+    (dead / "file").write_text("half", "ascii")
+    (tmp_path / f".scratch.{'0' * 16}").mkdir()
+    live = tmp_path / f".texts.{'e' * 32}.{'0' * 16}"
     live.mkdir()
     handle = os.open(live, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_SH)
@@ -156,6 +164,21 @@ def test_what_nobody_used_for_long_goes_unless_it_is_in_use(tmp_path: Path) -> N
     os.utime(two.folder, (later, later))
     with Workspace(tmp_path, now=later + 60):
         assert names(tmp_path) == [two.folder.name]
+
+
+def test_folders_of_the_user_are_never_touched(tmp_path: Path) -> None:
+    work = [".ssh", ".git", ".texts.old.1", "thesis", "letters.2020", "texts.tar", ".scratch"]
+    for name in work:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("years of work", "ascii")
+    elsewhere = tmp_path / "thesis"
+    (tmp_path / f"texts.{'a' * 32}").symlink_to(elsewhere)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    before = names(tmp_path)
+    with Workspace(tmp_path):
+        assert names(tmp_path) == before
+    assert all((tmp_path / name / "file").is_file() for name in work)
 
 
 def test_a_stage_in_use_is_not_dropped(tmp_path: Path) -> None:

@@ -90,6 +90,41 @@ def test_what_is_not_whole_is_not_believed(tmp_path: Path, change: str) -> None:
     assert machine._read(path) is None
 
 
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "code"
+    assert machine._written(path, b"machine code")
+    assert machine._read(path) == b"machine code"
+    path.chmod(mode)
+    assert machine._read(path) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_not_believed_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    planted = shared / machine._name()
+    assert machine._written(planted, b"machine code of somebody else")
+    shared.chmod(0o777)
+    os.chown(planted, 12345, 12345)
+    monkeypatch.setattr(machine, "_folders", lambda: iter([shared]))
+    monkeypatch.setattr(machine, "_compiled", lambda _: b"our own")
+    assert machine._object_code(None) == b"our own"
+    assert planted.stat().st_uid == 0
+
+
+def test_a_file_under_the_name_of_another_is_not_believed(tmp_path: Path) -> None:
+    assert machine._written(tmp_path / "of an old version", b"machine code")
+    (tmp_path / "of an old version").rename(tmp_path / "of this one")
+    assert machine._read(tmp_path / "of this one") is None
+
+
+def test_a_fifo_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "code")
+    assert machine._read(tmp_path / "code") is None
+
+
 def test_several_may_write_the_file_at_once(tmp_path: Path) -> None:
     path, code = tmp_path / "new" / "code", os.urandom(100_000)
     with ThreadPoolExecutor(8) as pool:

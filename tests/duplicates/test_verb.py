@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,24 @@ def test_sketch_files_that_are_missing_or_damaged(sqlite_world: World) -> None:
     path.unlink()
     with pytest.raises(ConflictError, match="0 of the 30 sketches"):
         find(world, "mine")
+
+
+def test_pairs_take_the_place_of_a_file_only(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.register("mine", ["x", "x"])
+    folder, pipe, device = world.folder / "folder", world.folder / "pipe", Path("/dev/null")
+    folder.mkdir()
+    os.mkfifo(pipe)
+    link = world.folder / "link"
+    link.symlink_to(pipe)
+    for out in (folder, pipe, link, device, Path(), Path("..")):
+        with pytest.raises(InvalidInputError, match="is not a file that pairs can be written to"):
+            find(world, "mine", out=out)
+    assert pipe.is_fifo()
+    assert device.is_char_device()
+    dangling = world.folder / "dangling"
+    dangling.symlink_to(world.folder / "nothing")
+    assert find(world, "mine", out=dangling).rows == 1
 
 
 def test_a_version_with_itself_and_names_that_do_not_exist(sqlite_world: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -255,6 +257,42 @@ def test_random_bytes_are_no_file_of_the_index(
         path.write_bytes(raw + tail)
         with pytest.raises(ConflictError):
             SegmentFile(BlockFile(path))
+
+
+def test_a_planted_file_takes_no_memory_by_what_it_says_of_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.segment"
+    trailer = blocks._TRAILER
+    for length in (1 << 40, blocks._MOST_SAID + 1):
+        with path.open("wb") as file:
+            # A sparse file: it has that many bytes, and none of them on the disk.
+            file.truncate(length)
+            file.seek(0, 2)
+            file.write(trailer.pack(length, 0, blocks._MAGIC))
+        with pytest.raises(ConflictError, match="is damaged in its footer"):
+            BlockFile(path)
+    sums = blocks._MOST_SAID + 4
+    body = sums // 4 * blocks.BLOCK
+    said = orjson.dumps({"format": blocks.FORMAT, "body": body, "sums": "0" * 64})
+    with path.open("wb") as file:
+        file.truncate(body + sums)
+        file.seek(0, 2)
+        file.write(said + trailer.pack(len(said), zlib.crc32(said), blocks._MAGIC))
+    with pytest.raises(ConflictError, match="is damaged in its check sums"):
+        BlockFile(path)
+
+
+def test_what_is_no_file_is_said_and_not_waited_for(bent: Bent) -> None:
+    for suffix in (".segment", ".sketch"):
+        path = next(one for one in bent.files if one.suffix == suffix)
+        path.unlink()
+        os.mkfifo(path)
+        try:
+            with pytest.raises(ConflictError, match="is no file"):
+                BlockFile(path)
+            assert "is no file" in bent.answers()
+        finally:
+            path.unlink()
+            bent.restore()
 
 
 def test_entries_of_documents_that_a_segment_does_not_have_are_refused(bent: Bent) -> None:

@@ -3,8 +3,10 @@
 numba's own cache is not used: loading from it takes numba and half a second in every process, it
 does not see a change of a module that the compiled one imports, and it trusts what it finds. Here
 the object code lies in a file whose name says what it was made of, and whose first bytes are the
-digest of the rest; loading it takes llvmlite only. Whatever is wrong with the file, the kernel is
-compiled anew. Processes that do so at once write the same file, each by a rename.
+digest of that name and the rest; loading it takes llvmlite only. Who writes the file runs code, so
+it is believed only of those who could do that anyway: the user, root, the owner of the program.
+Whatever is wrong with the file, the kernel is compiled anew. Processes that do so at once write the
+same file, each by a rename.
 
 This is the one place of the core that touches files, as numba would for it.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -29,6 +32,7 @@ from llvmlite import binding
 
 _FUNCTION: Final = "firsthand_sketch"
 _DIGEST: Final = 32
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _HERE: Final = Path(__file__).parent
 
 Kernel = Callable[[npt.NDArray[np.void]], int]
@@ -136,7 +140,7 @@ def _name() -> str:
 
 
 def _folders() -> Iterator[Path]:
-    """Yield where the file may lie, the first the best: never where others may write."""
+    """Yield where the file may lie, the first the best."""
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         yield Path(given) / "firsthand"
     yield _HERE / "__pycache__"
@@ -146,21 +150,43 @@ def _folders() -> Iterator[Path]:
 
 
 def _read(path: Path) -> bytes | None:
-    """Return what was written, if it is all there."""
+    """Return what was written, if it is all there and nobody else can have written it."""
     try:
-        content = path.read_bytes()
+        # What is no file, such as a pipe, must not be waited for.
+        with open(os.open(path, _READ), "rb") as file:  # noqa: PTH123
+            if not _is_ours(file.fileno()):
+                return None
+            content = file.read()
     except OSError:
         return None
     digest, code = content[:_DIGEST], content[_DIGEST:]
-    return code if hashlib.sha256(code).digest() == digest else None
+    return code if _digest(path, code) == digest else None
+
+
+def _is_ours(handle: int) -> bool:
+    """Return whether only those whose code is run anyway could write an open file."""
+    if sys.platform == "win32":
+        return True
+    found = os.fstat(handle)
+    trusted = {0, os.geteuid(), Path(__file__).stat().st_uid}
+    writable = stat.S_IWGRP | stat.S_IWOTH
+    return stat.S_ISREG(found.st_mode) and found.st_uid in trusted and not found.st_mode & writable
+
+
+def _digest(path: Path, code: bytes) -> bytes:
+    """Return what a file begins with: under another name it is not believed either."""
+    return hashlib.sha256(path.name.encode() + code).digest()
 
 
 def _written(path: Path, code: bytes) -> bool:
     """Write a file at once or not at all; say whether that was possible."""
     beside = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside.write_bytes(hashlib.sha256(code).digest() + code)
+        # Whatever the user's mask: what a group can write is not believed.
+        with open(os.open(beside, flags, 0o644), "wb") as file:  # noqa: PTH123
+            file.write(_digest(path, code) + code)
         beside.replace(path)
     except OSError:
         with suppress(OSError):
