@@ -54,7 +54,9 @@ def _sentence(found: dict[str, Any], documents: int) -> str:
     some = found["documents"]
     whose = f"{clean(found['dataset'].removeprefix('local/'))}@{found['version']}"
     how = "also in" if found["kind"] == "exact" else "nearly the same as documents of"
-    texts = "" if found["texts"] == some else f" ({plural(found['texts'], 'different text')})"
+    # Of near ones the number of texts is that of one side only, and not always of this one.
+    same = found["kind"] != "exact" or found["texts"] == some
+    texts = "" if same else f" ({plural(found['texts'], 'different text')})"
     return f"{count(some)} of {plural(documents, 'document')} {_is(some)} {how} {whose}{texts}"
 
 

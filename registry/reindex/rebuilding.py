@@ -239,6 +239,13 @@ class _Rebuild:
         with self._database.write() as session:
             # Who alone may write may also put the files there: nobody takes them for left over.
             self._store.replace_sketches(uid, folder / SKETCHES)
+            # What was found with the same sketches holds; with others it has to be found again.
+            compared = session.scalar(
+                sa.select(SketchTable.compared_at).where(
+                    SketchTable.location_id == place.location.id,
+                    SketchTable.digest == made.digest,
+                )
+            )
             session.execute(
                 sa.delete(SketchTable).where(SketchTable.location_id == place.location.id)
             )
@@ -252,6 +259,7 @@ class _Rebuild:
                     sketched=made.sketched,
                     digest=made.digest,
                     made_at=self._clock(),
+                    compared_at=compared,
                 )
             )
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.cli.running import Cli
@@ -82,3 +85,18 @@ def test_everything_can_be_made_again(cli: Cli, world: World) -> None:
     cli("index", "rebuild")
     assert "; 0 sketched again" in cli("index", "rebuild").out
     assert "; 4 sketched again" in cli("index", "rebuild", "--sketches").out
+
+
+def test_what_was_compared_stays_compared_with_the_same_sketches(cli: Cli, tmp_path: Path) -> None:
+    words = " ".join(f"word{number}" for number in range(200))
+    for name, texts in {"one": [words], "three": [f"{words} {end}" for end in "abc"]}.items():
+        (tmp_path / f"{name}.jsonl").write_text(
+            "".join(json.dumps({"text": text}) + "\n" for text in texts), "utf-8"
+        )
+        assert cli("register", tmp_path / f"{name}.jsonl", "--name", name).code == 0
+    before = cli("show", "one").out
+    # Three texts are near this one: that makes no three texts of one document.
+    assert "1 of 1 document is nearly the same as documents of three@1\n" in before
+    assert "not compared" not in before
+    assert "; 4 sketched again" in cli("index", "rebuild", "--sketches").out
+    assert cli("show", "one").out == before
