@@ -41,7 +41,12 @@ def test_a_dataset_is_registered(cli: Cli, tmp_path: Path) -> None:
         "documents": 3, "distinct": 2, "exact_duplicates": 1, "empty": 1, "bytes": 16, "words": 4,
         "content_root": None, "files": 1, "skipped": [str(tmp_path / "d/dataset.json")],
         "bad_input": {"count": 0, "listed": []}, "same_content": [],
-        "dry_run": False, "reused_files": 0, "uncompacted": None,
+        "dry_run": False, "reused_files": 0, "uncompacted": None, "uncompared": None,
+        "known": {
+            "overlaps": {"compared": True, "count": 0, "listed": []},
+            "most_repeated": ran.json["known"]["most_repeated"],
+            "contested": {"documents": 0, "texts": 0},
+        },
         "index": {"scheme": "sketch/v1", "sketched": 2, "without_tokens": 1, "passages": 25},
     }  # fmt: skip
 

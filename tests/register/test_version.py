@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from registry import intents
 from registry.core.claim import Property
 from registry.core.dataset import Access, Origin, Visibility
 from registry.core.evidence import DateInterval, DateKind
