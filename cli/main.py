@@ -253,6 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     # Loading libraries makes many objects and no garbage: looking for it took a tenth of the start.
     gc.set_threshold(50_000, 20, 100)
+    # Nothing here multiplies matrices, and threads that wait for one cost a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = wants_json(given)
     try:
