@@ -62,6 +62,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
     ),
+    "keep": (
+        "cli.commands.keep:keep",
+        "Put the texts of a registered version into the vault, each checked against its hash.",
+    ),
     "plan": (
         "cli.commands.plan:plan",
         "Show what a recipe would draw, or what it lacks. Nothing is written.",

@@ -117,6 +117,7 @@ def version_record(
     claims = catalogue.claims(session, version)
     stand = standing(session, store, version, caller=caller)
     origins = stand.view.origins()
+    kept = catalogue.kept(session, version)
     return {
         "dataset": str(catalogue.ref_of(version).dataset),
         "visibility": str(version.dataset.visibility),
@@ -140,7 +141,7 @@ def version_record(
                 "base": place.base,
                 "files": len(place.files),
                 "left_out": left_out(place),
-                "kept": place.kept,
+                "kept": place.id in kept,
                 "sources": place.sources,
                 "options": place.options,
                 "registered_at": _time(place.registered_at),

@@ -225,7 +225,7 @@ def _new_place(
     """
     places = catalogue.locations(session, known)
     acquired = {row.location_id: row for row in catalogue.acquisitions(session, known)}
-    if asked.keep and not any(place.kept for place in places):
+    if asked.keep and not catalogue.kept(session, known):
         return True
     if draft.claims_root not in {None, *(place.claims_root for place in places)}:
         return True
