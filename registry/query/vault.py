@@ -60,6 +60,12 @@ def held(
     return Held(None, tuple(problems))
 
 
+def is_there(session: Session, store: Store, version: DatasetVersion) -> bool:
+    """Return whether the vault has files of a version; nothing is read."""
+    kept = catalogue.kept(session, version)
+    return any(documents.files_of(store.vault(uid)) for uid in kept.values())
+
+
 def hashes_of(store: Store, location: Location) -> Hashes:
     """Return the contents of a location's documents in order.
 
