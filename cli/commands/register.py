@@ -418,7 +418,7 @@ def _pairs(text: str, flag: str, allowed: tuple[str, ...], *, first: bool) -> li
 
 
 def _declaration(given: dict[str, Any]) -> Declaration:
-    from registry.core.dataset import DatasetRef, Origin, Visibility
+    from registry.core.dataset import DatasetRef, Origin, Role, Visibility
     from registry.register import Declaration
     from registry.settings import actor
 
@@ -433,6 +433,7 @@ def _declaration(given: dict[str, Any]) -> Declaration:
         sources=given["sources"],
         acquired=_acquired(given),
         visibility=Visibility(given["visibility"]),
+        role=Role(given["role"]) if given["role"] else None,
     )
 
 
