@@ -62,6 +62,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
     ),
+    "keep": (
+        "cli.commands.keep:keep",
+        "Put the texts of a registered version into the vault, each checked against its hash.",
+    ),
+    "protect": (
+        "cli.commands.protect:protect",
+        "Let a version belong to the vault if it meets the policy; otherwise say what it lacks.",
+    ),
     "plan": (
         "cli.commands.plan:plan",
         "Show what a recipe would draw, or what it lacks. Nothing is written.",
@@ -85,6 +93,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "lineage add": (
         "cli.commands.claim:lineage_add",
         "Record that a version was derived from another.",
+    ),
+    "role give": (
+        "cli.commands.protect:give",
+        "Give a registered version a role, such as that of an evaluation set.",
+    ),
+    "role take": (
+        "cli.commands.protect:take",
+        "Take a role away from a version, with a reason.",
     ),
     "index status": (
         "cli.commands.index:status",
@@ -115,6 +131,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final[dict[str, str]] = {
     "dataset": "List what is registered.",
     "lineage": "Say how versions came from others.",
+    "role": "Say what versions are used as.",
     "index": "Look after what documents are found by.",
     "db": "Upgrade the registry's database, or check it.",
 }

@@ -131,4 +131,5 @@ def _declaration(entry: Entry, claimed_by: str) -> Declaration:
         sources=tuple(entry.source or ()),
         acquired=Acquired(**said),
         visibility=entry.visibility,
+        role=entry.role,
     )
