@@ -6,13 +6,14 @@ looked up in it instead, and the rest of it is not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 import numpy as np
 
+from registry.core.contents import Mask, distinct_at
 from registry.db.models import SegmentKind
 from registry.index.blocks import Array, Keys, Rows
 from registry.index.entries import LOCAL, keys_of, locals_of
@@ -38,11 +39,63 @@ class Side:
         segment: The segment.
         ids: The location of each span.
         chosen: Whether each span takes part.
+        asked: Of the other side, which rows this one is joined with; None for all.
     """
 
     segment: SegmentFile
     ids: Rows
-    chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    chosen: Mask
+    asked: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which rows of a location are joined with which others.
+
+    Attributes:
+        rows: Those that take part; None for all.
+        without: Rows that make no pair with a location, ascending and each once.
+    """
+
+    rows: Mask | None
+    without: Mapping[int, Rows]
+
+    def alike(self, ids: Rows, chosen: Mask) -> Iterator[Mask]:
+        """Part spans into those whose locations most rows make no pair with, and the others.
+
+        Together, the rows that the others need would be joined with the first ones as well.
+        """
+        few = np.zeros(len(ids), np.bool_)
+        if self.rows is not None:
+            half = np.count_nonzero(self.rows) // 2
+            few = np.array(
+                [len(self.without.get(one, ())) > half for one in ids.tolist()], np.bool_
+            )
+        for some in (chosen & few, chosen & ~few):
+            if some.any():
+                yield some
+
+    def of(self, ids: Rows) -> Mask | None:
+        """Return the rows that make a pair with any of some locations; None for all."""
+        if self.rows is None:
+            return None
+        locations = np.unique(ids).tolist()
+        left_out = np.zeros(len(self.rows), np.int64)
+        for location in locations:
+            left_out[self.without.get(location, [])] += 1
+        return self.rows & (left_out < len(locations))
+
+    def kept(self, pairs: Iterator[Joined]) -> Iterator[Joined]:
+        """Give those pairs that are asked for."""
+        for rows, others, there in pairs:
+            keep = np.ones(len(rows), np.bool_)
+            for location in np.unique(others).tolist() if self.without else ():
+                out = self.without.get(location)
+                if out is not None and len(out):
+                    here = np.flatnonzero(others == location)
+                    at = np.minimum(np.searchsorted(out, rows[here]), len(out) - 1)
+                    keep[here] = out[at] != rows[here]
+            yield rows[keep], others[keep], there[keep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +110,14 @@ class _Piece:
         """Return the locations and rows of some of the entries."""
         span, row = self.side.segment.resolve(locals_of(self.entries[at]))
         return self.side.ids[span], row
+
+    def of_rows(self, rows: Mask | None) -> _Piece:
+        """Return the entries of some rows of the location."""
+        if rows is None or not len(self.keys):
+            return self
+        _, row = self.side.segment.resolve(locals_of(self.entries))
+        here = rows[row]
+        return _Piece(self.side, self.entries[here], self.keys[here])
 
 
 def joined(
@@ -74,11 +135,37 @@ def joined(
         ConflictError: An entry cannot be read.
     """
     for side in mine:
-        for at in range(0, side.segment.entries, PIECE):
-            count = min(PIECE, side.segment.entries - at)
-            piece = _piece(side, side.segment.read(at, count))
-            for other in others if len(piece.keys) else ():
-                yield from _with(piece, other, stars_above)
+        for piece in _pieces(side):
+            for other in others:
+                asked = piece.of_rows(other.asked)
+                if len(asked.keys):
+                    yield from _with(asked, other, stars_above)
+
+
+def _pieces(side: Side) -> Iterator[_Piece]:
+    """Give the entries of a side that take part, all of them, so many at a time."""
+    parts: list[_Piece] = []
+    size = 0
+    for at in range(0, side.segment.entries, PIECE):
+        count = min(PIECE, side.segment.entries - at)
+        piece = _piece(side, side.segment.read(at, count)).of_rows(side.asked)
+        if not len(piece.keys):
+            continue
+        if size + len(piece.keys) > PIECE:
+            yield _stacked(parts)
+            parts, size = [], 0
+        parts.append(piece)
+        size += len(piece.keys)
+    if size:
+        yield _stacked(parts)
+
+
+def _stacked(parts: list[_Piece]) -> _Piece:
+    """Return pieces that follow one another as one."""
+    if len(parts) == 1:
+        return parts[0]
+    entries = np.concatenate([part.entries for part in parts])
+    return _Piece(parts[0].side, entries, np.concatenate([part.keys for part in parts]))
 
 
 def _piece(side: Side, entries: Array) -> _Piece:
@@ -95,7 +182,7 @@ def _piece(side: Side, entries: Array) -> _Piece:
 def _with(piece: _Piece, other: Side, stars_above: int | None) -> Iterator[Joined]:
     begin, end = other.segment.range_of(piece.keys[0], piece.keys[-1])
     if end - begin > _SPARSE * len(piece.keys):
-        wanted = piece.keys[np.flatnonzero(np.diff(piece.keys, prepend=~piece.keys[0]))]
+        wanted = piece.keys[distinct_at(piece.keys)]
         for at in range(0, len(wanted), PIECE):
             _, entries = other.segment.find(wanted[at : at + PIECE])
             for first in range(0, len(entries), PIECE):
@@ -116,16 +203,10 @@ def _pairs(mine: _Piece, other: _Piece, stars_above: int | None) -> Iterator[Joi
     asked = mine.keys[low : int(np.searchsorted(mine.keys, other.keys[-1], side="right"))]
     if not len(asked):
         return
-    keys = _shared(asked, other.keys)
-    if not len(keys):
+    groups = _shared(asked, other.keys, low)
+    if not len(groups.firsts):
         return
-    groups = _Groups(
-        first := np.searchsorted(mine.keys, keys),
-        np.searchsorted(mine.keys, keys, side="right") - first,
-        begin := np.searchsorted(other.keys, keys),
-        np.searchsorted(other.keys, keys, side="right") - begin,
-    )
-    dense = np.zeros(len(keys), np.bool_)
+    dense = np.zeros(len(groups.firsts), np.bool_)
     if stars_above is not None:
         dense = groups.sizes * groups.widths > stars_above
     for left, right in chain(_products(groups.chosen(~dense)), _stars(groups.chosen(dense), other)):
@@ -141,21 +222,6 @@ def _pairs(mine: _Piece, other: _Piece, stars_above: int | None) -> Iterator[Joi
             yield row[once], others[once], there[once]
 
 
-def _shared(one: Keys, two: Keys) -> Keys:
-    """Return the keys that are in both of two ascending lists, each once."""
-    if len(one) * _UNLIKE < len(two):
-        at = np.minimum(np.searchsorted(two, one), len(two) - 1)
-        return np.unique(one[two[at] == one])
-    # Sorting all of them is several times as fast as looking each up, where few are in both.
-    both = np.concatenate([one, two])
-    both.sort()
-    twice = np.unique(both[1:][both[1:] == both[:-1]])
-    for side in (one, two):
-        at = np.minimum(np.searchsorted(side, twice), len(side) - 1)
-        twice = twice[side[at] == twice]
-    return twice
-
-
 @dataclass(frozen=True, slots=True)
 class _Groups:
     """For each key that both sides have, where its entries are: from where on, and how many."""
@@ -165,9 +231,37 @@ class _Groups:
     begins: Rows
     widths: Rows
 
-    def chosen(self, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> _Groups:
+    def chosen(self, mask: Mask) -> _Groups:
         """Return some of them."""
         return _Groups(self.firsts[mask], self.sizes[mask], self.begins[mask], self.widths[mask])
+
+
+def _shared(one: Keys, two: Keys, low: int) -> _Groups:
+    """Return which keys are in both of two ascending lists.
+
+    Args:
+        one: Mine.
+        two: The others.
+        low: How many of mine stand before the first in `one`.
+    """
+    my, their = distinct_at(one), distinct_at(two)
+    left, right = one[my], two[their]
+    if len(left) * _UNLIKE < len(right):
+        at = np.minimum(np.searchsorted(right, left), len(right) - 1)
+        found = np.flatnonzero(right[at] == left)
+        at = at[found]
+    else:
+        # Sorting all of them is several times as fast as looking each up.
+        both = np.concatenate([left, right])
+        both.sort()
+        twice = both[1:][both[1:] == both[:-1]]
+        found, at = np.searchsorted(left, twice), np.searchsorted(right, twice)
+    return _Groups(
+        low + my[found],
+        np.diff(my, append=len(one))[found],
+        their[at],
+        np.diff(their, append=len(two))[at],
+    )
 
 
 def _products(groups: _Groups) -> Iterator[tuple[Rows, Rows]]:

@@ -86,6 +86,26 @@ def test_stars_leave_every_document_a_pair_with_each_location(catalogue: Catalog
         assert {one[1:] for one in found} == {one[1:] for one in expected}
 
 
+@pytest.mark.parametrize("share", [0.2, 0.9, 1.0])
+@pytest.mark.usefixtures("pieces")
+def test_rows_that_are_left_out_make_no_pair(catalogue: Catalogue, share: float) -> None:
+    rng = np.random.default_rng(9)
+    places = [catalogue.add(random_documents(rng, 40, spread=60)) for _ in range(4)]
+    for mine in places:
+        rows = rng.random(40) < 0.8
+        without = {
+            other: np.flatnonzero(rows & (rng.random(40) < share))
+            for other in places[:3]
+            if other != mine
+        }
+        found = joined(catalogue, SegmentKind.BANDS, mine, rows=rows, without=without)
+        assert found == {
+            (row, other, there)
+            for row, other, there in pairs_of(catalogue, SegmentKind.BANDS, mine, within=False)
+            if rows[row] and row not in without.get(other, [])
+        }
+
+
 def test_few_keys_are_looked_up_in_a_large_segment(catalogue: Catalogue) -> None:
     rng = np.random.default_rng(8)
     few = catalogue.add(random_documents(rng, 2, spread=5000))
