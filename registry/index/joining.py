@@ -6,8 +6,9 @@ looked up in it instead, and the rest of it is not read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
@@ -99,12 +100,31 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Hubs:
+    """Of the documents of a location that share a key, only some are compared with all others.
+
+    Those are the first ones: which, depends on the two locations alone, neither on how entries
+    are cut into pieces, nor on what else is in the index. So a pair of locations always has the
+    same pairs.
+
+    Attributes:
+        most: How many of a location, for each key.
+        skipped: How many pairs that share a key are not given for that, by the other location;
+            pairs of several keys count several times.
+    """
+
+    most: int
+    skipped: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
 class _Piece:
-    """Entries that take part, and the side they are of."""
+    """Entries that take part, the side they are of, and which are hubs; None for all of them."""
 
     side: Side
     entries: Array
     keys: Keys
+    hubs: Mask | None = None
 
     def places(self, at: Rows) -> tuple[Rows, Rows]:
         """Return the locations and rows of some of the entries."""
@@ -117,33 +137,91 @@ class _Piece:
             return self
         _, row = self.side.segment.resolve(locals_of(self.entries))
         here = rows[row]
-        return _Piece(self.side, self.entries[here], self.keys[here])
+        hubs = None if self.hubs is None else self.hubs[here]
+        return _Piece(self.side, self.entries[here], self.keys[here], hubs)
+
+    def others(self, begins: Rows, counts: Rows) -> Rows:
+        """Return how many of some stretches of entries are no hubs."""
+        if self.hubs is None:
+            return np.zeros(len(begins), np.int64)
+        upto: Rows = np.concatenate([[0], np.cumsum(~self.hubs)])
+        found: Rows = upto[begins + counts] - upto[begins]
+        return found
+
+    def parted(self, begin: int, count: int) -> tuple[Rows, Rows]:
+        """Return which entries of a stretch are hubs, and which are not."""
+        at = np.arange(begin, begin + count)
+        if self.hubs is None:
+            return at, at[:0]
+        hub = self.hubs[at]
+        return at[hub], at[~hub]
+
+
+class _Ranked:
+    """Tells the hubs among entries that come piece by piece, in order."""
+
+    def __init__(self, hubs: Hubs | None) -> None:
+        self._most = hubs.most if hubs else 0
+        self._key: np.uint64 | None = None
+        self._before: Rows = np.empty(0, np.int64)
+
+    def of(self, piece: _Piece) -> _Piece:
+        """Return a piece that knows its hubs."""
+        keys, most = piece.keys, self._most
+        if not most or not len(keys):
+            return piece
+        going_on = self._key is not None and bool(keys[0] == self._key)
+        hubs = None
+        if going_on or (len(keys) > most and bool((keys[most:] == keys[:-most]).any())):
+            hubs = self._ranks(piece, going_on) < most
+        last = int(np.searchsorted(keys, keys[-1]))
+        span = self._spans(piece, last)
+        counts = np.bincount(span, minlength=len(piece.side.ids))
+        self._before = self._before + counts if going_on and not last else counts
+        self._key = keys[-1]
+        return replace(piece, hubs=hubs)
+
+    def _ranks(self, piece: _Piece, going_on: bool) -> Rows:
+        """Return how many entries before each have its key and its span."""
+        keys, span = piece.keys, self._spans(piece, 0)
+        new = np.ones(len(keys), np.bool_)
+        new[1:] = (keys[1:] != keys[:-1]) | (span[1:] != span[:-1])
+        starts = np.flatnonzero(new)
+        ranks = np.arange(len(keys)) - np.repeat(starts, np.diff(starts, append=len(keys)))
+        if going_on:
+            first = int(np.searchsorted(keys, keys[0], side="right"))
+            ranks[:first] += self._before[span[:first]]
+        return ranks
+
+    @staticmethod
+    def _spans(piece: _Piece, begin: int) -> Rows:
+        return piece.side.segment.resolve(locals_of(piece.entries[begin:]))[0]
 
 
 def joined(
-    mine: Sequence[Side], others: Sequence[Side], *, stars_above: int | None
+    mine: Sequence[Side], others: Sequence[Side], *, hubs: Hubs | None = None
 ) -> Iterator[Joined]:
     """Give the rows of documents that share a key, and the location and row of the other one.
 
     Args:
         mine: What is joined.
         others: What it is joined with.
-        stars_above: Of a key that makes more pairs than this, in the pieces that meet, only those
-            are given that have the first of my documents or the first of a location.
+        hubs: Of which pairs not all are given; None to give them all.
 
     Raises:
         ConflictError: An entry cannot be read.
     """
     for side in mine:
-        for piece in _pieces(side):
+        for piece in _pieces(side, hubs):
             for other in others:
                 asked = piece.of_rows(other.asked)
                 if len(asked.keys):
-                    yield from _with(asked, other, stars_above)
+                    yield from _with(asked, other, hubs)
 
 
-def _pieces(side: Side) -> Iterator[_Piece]:
+def _pieces(side: Side, hubs: Hubs | None) -> Iterator[_Piece]:
     """Give the entries of a side that take part, all of them, so many at a time."""
+    ranked = _Ranked(hubs)
     parts: list[_Piece] = []
     size = 0
     for at in range(0, side.segment.entries, PIECE):
@@ -152,12 +230,12 @@ def _pieces(side: Side) -> Iterator[_Piece]:
         if not len(piece.keys):
             continue
         if size + len(piece.keys) > PIECE:
-            yield _stacked(parts)
+            yield ranked.of(_stacked(parts))
             parts, size = [], 0
         parts.append(piece)
         size += len(piece.keys)
     if size:
-        yield _stacked(parts)
+        yield ranked.of(_stacked(parts))
 
 
 def _stacked(parts: list[_Piece]) -> _Piece:
@@ -179,23 +257,24 @@ def _piece(side: Side, entries: Array) -> _Piece:
     return _Piece(side, entries, keys)
 
 
-def _with(piece: _Piece, other: Side, stars_above: int | None) -> Iterator[Joined]:
+def _with(piece: _Piece, other: Side, hubs: Hubs | None) -> Iterator[Joined]:
+    ranked = _Ranked(hubs)
     begin, end = other.segment.range_of(piece.keys[0], piece.keys[-1])
     if end - begin > _SPARSE * len(piece.keys):
         wanted = piece.keys[distinct_at(piece.keys)]
         for at in range(0, len(wanted), PIECE):
             _, entries = other.segment.find(wanted[at : at + PIECE])
             for first in range(0, len(entries), PIECE):
-                met = _piece(other, entries[first : first + PIECE])
-                yield from _pairs(piece, met, stars_above)
+                met = ranked.of(_piece(other, entries[first : first + PIECE]))
+                yield from _pairs(piece, met, hubs)
         other.segment.file.forget()
         return
     for at in range(begin, end, PIECE):
-        met = _piece(other, other.segment.read(at, min(PIECE, end - at)))
-        yield from _pairs(piece, met, stars_above)
+        met = ranked.of(_piece(other, other.segment.read(at, min(PIECE, end - at))))
+        yield from _pairs(piece, met, hubs)
 
 
-def _pairs(mine: _Piece, other: _Piece, stars_above: int | None) -> Iterator[Joined]:
+def _pairs(mine: _Piece, other: _Piece, hubs: Hubs | None) -> Iterator[Joined]:
     """Give the pairs of two pieces."""
     if not len(other.keys):
         return
@@ -206,10 +285,10 @@ def _pairs(mine: _Piece, other: _Piece, stars_above: int | None) -> Iterator[Joi
     groups = _shared(asked, other.keys, low)
     if not len(groups.firsts):
         return
-    dense = np.zeros(len(groups.firsts), np.bool_)
-    if stars_above is not None:
-        dense = groups.sizes * groups.widths > stars_above
-    for left, right in chain(_products(groups.chosen(~dense)), _stars(groups.chosen(dense), other)):
+    crowded = mine.others(groups.firsts, groups.sizes) > 0
+    crowded &= other.others(groups.begins, groups.widths) > 0
+    everything = _products(groups.chosen(~crowded))
+    for left, right in chain(everything, _around(groups.chosen(crowded), mine, other, hubs)):
         if mine.entries.dtype.names:
             # Contents meet by their first 64 bits; nobody promises that the rest is equal.
             same = mine.entries["hash"][left] == other.entries["hash"][right]
@@ -279,14 +358,25 @@ def _products(groups: _Groups) -> Iterator[tuple[Rows, Rows]]:
         yield groups.firsts[group] + left, groups.begins[group] + right
 
 
-def _stars(groups: _Groups, others: _Piece) -> Iterator[tuple[Rows, Rows]]:
-    """Give those pairs of each group that have the first of mine, or the first of a location."""
+def _around(
+    groups: _Groups, mine: _Piece, others: _Piece, hubs: Hubs | None
+) -> Iterator[tuple[Rows, Rows]]:
+    """Give those pairs of each group that have a hub, and count the others."""
     for group in range(len(groups.firsts)):
-        first, begin = int(groups.firsts[group]), int(groups.begins[group])
-        mine = np.arange(first, first + int(groups.sizes[group]))
-        other = np.arange(begin, begin + int(groups.widths[group]))
-        yield np.full(len(other), mine[0]), other
-        # Those of a location stand side by side.
-        location, _ = others.places(other)
-        for hub in other[np.flatnonzero(np.diff(location, prepend=-1))].tolist():
-            yield mine[1:], np.full(len(mine) - 1, hub)
+        my, few = mine.parted(int(groups.firsts[group]), int(groups.sizes[group]))
+        their, more = others.parted(int(groups.begins[group]), int(groups.widths[group]))
+        yield from _crossed(my, np.concatenate([their, more]))
+        yield from _crossed(few, their)
+        if hubs is not None:
+            location, _ = others.places(more)
+            each, counts = np.unique(location, return_counts=True)
+            for one, count in zip(each.tolist(), counts.tolist(), strict=True):
+                hubs.skipped[one] += count * len(few)
+
+
+def _crossed(left: Rows, right: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Give each of some with each of others, so many at a time."""
+    for at in range(0, len(left) * len(right), PAIRS):
+        number = np.arange(at, min(at + PAIRS, len(left) * len(right)))
+        one, two = np.divmod(number, len(right))
+        yield left[one], right[two]

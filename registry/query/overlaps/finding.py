@@ -23,6 +23,7 @@ from registry.core.contents import Hashes, Mask, Rows, distinct, equals, leading
 from registry.core.sketch import SCHEME, similarity
 from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKind
 from registry.errors import ConflictError
+from registry.index.joining import Hubs
 from registry.index.reading import Index
 from registry.query.overlaps.differences import Difference, Differences
 from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
@@ -38,8 +39,8 @@ TEXTS: Final = 1 << 20
 """Of how many texts the claims are compared at a time."""
 CANDIDATES: Final = 1 << 21
 """How many candidates are compared at a time."""
-STARS_ABOVE: Final = 4096
-"""From how many pairs of one band key on not all of them are compared."""
+HUBS: Final = 64
+"""How many documents of a version that share a band key are compared with all that do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _near(
         SegmentKind.BANDS,
         place.id,
         among=sketched,
-        stars_above=STARS_ABOVE,
+        hubs=Hubs(HUBS),
         rows=mine.first,
         without={
             location: mine.firsts[equal[version]]
