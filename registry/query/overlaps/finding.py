@@ -8,7 +8,7 @@ boilerplate, only some of them are compared, so that numbers of near documents a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,29 +16,27 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import documents
 from registry.blobs import Store
 from registry.core.caller import OPERATOR
-from registry.core.contents import Hashes, Mask, Rows, distinct, equals, leading
-from registry.core.sketch import SCHEME, similarity
+from registry.core.contents import Hashes, Rows, distinct, leading
+from registry.core.sketch import SCHEME
 from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKind
 from registry.errors import ConflictError
 from registry.index.joining import Hubs
 from registry.index.reading import Index
 from registry.query.overlaps.differences import Difference, Differences
+from registry.query.overlaps.pairing import NEAR, alike
 from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
+from registry.query.overlaps.texts import Texts
 from registry.query.rows import RowReader
 from registry.query.standing.part import Part
 from registry.query.standing.said import About, Said
 
-NEAR: Final = 0.8
 EXACT_RULE: Final = "equal bytes (sha-256)"
 NEAR_RULE: Final = f"{SCHEME} similarity >= {NEAR}"
 BLOCK: Final = 1 << 16
 TEXTS: Final = 1 << 20
 """Of how many texts the claims are compared at a time."""
-CANDIDATES: Final = 1 << 21
-"""How many candidates are compared at a time."""
 HUBS: Final = 64
 """How many documents of a version that share a band key are compared with all that do."""
 
@@ -81,51 +79,6 @@ class _Pairs:
         return np.concatenate(self.texts), np.concatenate(self.rows)
 
 
-class _Mine:
-    """The documents of the version, each text once.
-
-    Attributes:
-        hashes: The content of each row.
-        first: Which rows are the first of their text.
-        firsts: Those rows, ascending; its position there is the text's number.
-        numbers: The text of each row.
-        copies: How many rows have each text.
-    """
-
-    def __init__(self, store: Store, place: Location) -> None:
-        batches = documents.read(
-            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
-        )
-        self.hashes: Hashes = np.concatenate(
-            [documents.hashes_of(batch.column("content_hash")) for batch in batches]
-        )
-        repeated = equals(self.hashes)
-        self.first: Mask = repeated.first(np.ones(len(self.hashes), np.bool_))
-        self.firsts: Rows = np.flatnonzero(self.first)
-        self.numbers: Rows = np.cumsum(self.first) - 1
-        self.numbers[repeated.rows] = self.numbers[repeated.rows[repeated.starts]][repeated.groups]
-        self.copies = np.bincount(self.numbers, minlength=len(self.firsts))
-
-    def found(
-        self,
-        other_id: int,
-        kind: OverlapKind,
-        pairs: tuple[Rows, Rows],
-        differences: tuple[Difference, ...],
-        rule: str,
-    ) -> Found:
-        """Count texts that have a counterpart, and the rows that are counterparts."""
-        texts, rows = map(distinct, pairs)
-        documents = int(self.copies[texts].sum())
-        return Found(other_id, kind, documents, len(texts), len(rows), differences, rule)
-
-    def rows(self, texts: Rows) -> Rows:
-        """Return all rows that have some texts, ascending."""
-        chosen = np.zeros(len(self.firsts), np.bool_)
-        chosen[texts] = True
-        return np.flatnonzero(chosen[self.numbers])
-
-
 def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
     """Compare the documents of a version with those of all other versions.
 
@@ -140,7 +93,7 @@ def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
     others = _first_locations(session, place.version_id)
     if not others:
         return []
-    mine = _Mine(store, place)
+    mine = Texts(store, place)
     reader = RowReader(store)
     found = []
     with Index.open(session, store) as index:
@@ -150,10 +103,24 @@ def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
         for other_id, pairs in exact.items():
             other = session.get_one(DatasetVersion, other_id)
             differ = _differences(session, index, reader, mine, (place.version, other), pairs)
-            found.append(mine.found(other_id, OverlapKind.EXACT, pairs, differ, EXACT_RULE))
+            found.append(_found(mine, other_id, OverlapKind.EXACT, pairs, differ, EXACT_RULE))
     for other_id, pairs in near.items():
-        found.append(mine.found(other_id, OverlapKind.NEAR, pairs, (), NEAR_RULE))
+        found.append(_found(mine, other_id, OverlapKind.NEAR, pairs, (), NEAR_RULE))
     return found
+
+
+def _found(
+    mine: Texts,
+    other_id: int,
+    kind: OverlapKind,
+    pairs: tuple[Rows, Rows],
+    differences: tuple[Difference, ...],
+    rule: str,
+) -> Found:
+    """Count texts that have a counterpart, and the rows that are counterparts."""
+    texts, rows = map(distinct, pairs)
+    documents = int(mine.copies[texts].sum())
+    return Found(other_id, kind, documents, len(texts), len(rows), differences, rule)
 
 
 def _first_locations(session: Session, version_id: int) -> dict[int, int]:
@@ -166,7 +133,7 @@ def _first_locations(session: Session, version_id: int) -> dict[int, int]:
     return {int(location): int(version) for location, version in rows}
 
 
-def _exact(index: Index, mine: _Mine, others: dict[int, int]) -> dict[int, _Pairs]:
+def _exact(index: Index, mine: Texts, others: dict[int, int]) -> dict[int, _Pairs]:
     """Look every text up once."""
     found: dict[int, _Pairs] = defaultdict(_Pairs)
     # Ascending questions are answered several times as fast.
@@ -182,7 +149,7 @@ def _exact(index: Index, mine: _Mine, others: dict[int, int]) -> dict[int, _Pair
 
 def _near(
     index: Index,
-    mine: _Mine,
+    mine: Texts,
     place: Location,
     others: dict[int, int],
     equal: dict[int, Rows],
@@ -204,51 +171,16 @@ def _near(
             if version in equal
         },
     )
-    for rows, locations, theirs in _gathered(blocks):
-        for location in np.unique(locations).tolist():
-            here = locations == location
-            for first, there in _once(rows[here], theirs[here]):
-                alike = similarity(
-                    index.signatures(place.id, first), index.signatures(location, there)
-                )
-                good = alike >= NEAR
-                if good.any():
-                    found[others[location]].add(mine.numbers[first[good]], there[good])
+    for location, rows, theirs in alike(index, place.id, blocks):
+        found[others[location]].add(mine.numbers[rows], theirs)
     return found
-
-
-def _once(rows: Rows, theirs: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Give each pair once, some at a time; it comes once for each band that both have."""
-    wide = int(theirs.max()) + 1
-    pairs = distinct(rows * wide + theirs)
-    for begin in range(0, len(pairs), BLOCK):
-        yield np.divmod(pairs[begin : begin + BLOCK], wide)
-
-
-def _gathered(blocks: Iterable[tuple[Rows, Rows, Rows]]) -> Iterator[tuple[Rows, Rows, Rows]]:
-    """Put blocks of candidates together."""
-    parts: list[tuple[Rows, Rows, Rows]] = []
-    size = 0
-    for block in blocks:
-        parts.append(block)
-        size += len(block[0])
-        if size >= CANDIDATES:
-            yield _stacked(parts)
-            parts, size = [], 0
-    if parts:
-        yield _stacked(parts)
-
-
-def _stacked(parts: list[tuple[Rows, Rows, Rows]]) -> tuple[Rows, Rows, Rows]:
-    rows, locations, theirs = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return rows, locations, theirs
 
 
 def _differences(
     session: Session,
     index: Index,
     reader: RowReader,
-    mine: _Mine,
+    mine: Texts,
     versions: tuple[DatasetVersion, DatasetVersion],
     pairs: tuple[Rows, Rows],
 ) -> tuple[Difference, ...]:
