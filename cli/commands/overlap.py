@@ -142,7 +142,7 @@ def _table(
 ) -> Iterator[str]:
     lines = [_HEAD]
     for pair in pairs:
-        one, two = pair["sides"]
+        one, two = sorted(pair["sides"], key=_weight, reverse=True)
         for side, other in ((one, two), (two, one)):
             whole = versions[side["dataset"], side["version"]]
             best = side["either"] or side["exact"]

@@ -158,7 +158,7 @@ def _legend(left: float, top: float) -> list[str]:
             f'<rect x="{x:.1f}" y="{top:.1f}" width="14" height="14" fill="{fill}" '
             f'stroke="#9a9a9a"/><text x="{x + 19:.1f}" y="{top + 11:.1f}">{_text(name)}</text>'
         )
-        x += 64
+        x += 72
     return parts
 
 

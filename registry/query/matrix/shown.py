@@ -11,7 +11,7 @@ from registry.core.dataset import DatasetRef
 from registry.formats import heatmap
 from registry.query import catalogue
 from registry.query.matrix.counts import Common, Share, fraction
-from registry.query.matrix.table import Matrix
+from registry.query.matrix.table import PARAMS, Matrix
 from registry.query.overlaps.pairing import NEAR
 
 COLUMNS: Final = (
@@ -73,7 +73,8 @@ def to_svg(matrix: Matrix) -> str:
             title = f"{labels[one]} in {labels[two]}: {_title(matrix, one, share, near)}"
             amount = share.either if near else share.exact
             cells[one, two] = heatmap.Cell(amount.documents / max(documents, 1), title)
-    recall = f"{matrix.to_json()['near']['recall']:.3f}"
+    # Rounded down: what is not certain is not 1.
+    recall = f"{int(PARAMS.recall(NEAR) * 1000) / 1000:.3f}"
     notes = [
         f"Near: a similarity of {NEAR:g} or more, found with a probability of {recall} there and "
         "higher above; equal: the same bytes.",
