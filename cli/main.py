@@ -58,6 +58,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",
     ),
+    "overlap": (
+        "cli.commands.overlap:overlap",
+        "Say how many documents of each version have an equal or a near one in each other.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",

@@ -42,6 +42,7 @@ FROM_THE_API: Final = {
     "dataset": "DatasetOut",
     "version": "VersionRecordOut",
     "snapshot": "SnapshotOut",
+    "overlap": "MatrixOut",
     "problem": "Problem",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
@@ -220,6 +221,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("duplicates", "duplicates", "people", "--with", "team/copy", "--out", folder / "p")
     few_pairs = ["--max-pairs", "1", "--min-similarity", "0.3", "--progress", "json"]
     made.run("duplicates", "duplicates", "people", "--exact", *few_pairs)
+    for names in ([], ["people", "team/copy", "few"], ["few"], ["labelled,people"]):
+        made.run("overlap", "overlap", *names)
+    made.ask("overlap", "/v1/overlap?ref=people&ref=team/copy")
     made.run("db-check", "db", "check")
     look_after_the_index(made, data / "labelled.jsonl")
     verify: list[str | Path] = ["verify", snap, "--key", key]
@@ -267,6 +271,7 @@ def look_after_the_index(made: Outputs, source: Path) -> None:
         path.write_bytes(b"")
     moved = source.rename(source.with_suffix(".moved"))
     made.run("index-rebuild", "index", "rebuild", code=3)
+    made.run("overlap", "overlap")
     made.run("index-status", "index", "status")
     damaged = next(storage.glob("segments/*/content-*"))
     raw = damaged.read_bytes()
