@@ -58,6 +58,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",
     ),
+    "check": (
+        "cli.commands.check:check",
+        "Compare new data with registered documents, registering nothing: 0 clean, 3 not.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
