@@ -272,7 +272,7 @@ def _registered(
     from registry.query.whereis.finder import Finder
     from registry.settings import Settings
 
-    settings = Settings.load(scratch / "registry", {})
+    settings = Settings(scratch / "registry", "check")
     homes.create(settings, now=clock())
     database, store = homes.open_database(settings), Store(settings.storage)
     finder = Finder(store)

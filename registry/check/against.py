@@ -12,6 +12,7 @@ from registry.core.caller import Caller
 from registry.core.contents import Rows
 from registry.db.models import DatasetVersion
 from registry.db.session import Database
+from registry.errors import UnavailableError
 from registry.matching import Target
 from registry.matching.targets import EVALUATION_RUN
 from registry.query import protection, texts
@@ -30,6 +31,8 @@ class Against:
         evaluation: The ids of those that are evaluation sets.
         protected: The ids of those that are protected.
         paths: What versions are called that are registered for this check alone.
+        most_reread: Of versions with more bytes, texts are not read again to compare passages;
+            None to read them all.
     """
 
     database: Database
@@ -38,6 +41,7 @@ class Against:
     evaluation: frozenset[int]
     protected: frozenset[int]
     paths: Mapping[int, str]
+    most_reread: int | None = None
 
     @classmethod
     def of_paths(cls, database: Database, looking: Looking, paths: Mapping[int, str]) -> Against:
@@ -75,12 +79,28 @@ class Against:
         """
         seen, session = self.looking.seen, self.looking.session
         version = next(it for it in self.versions if seen.firsts[it.id] == location)
+        if self.most_reread is not None and version.bytes > self.most_reread:
+            raise UnavailableError("reading the texts again takes too long")
         place = seen.place(session, location)
         return texts.again(self.database, self.looking.store, scratch, version, place, rows)
 
 
-def selected(database: Database, looking: Looking, words: Sequence[str], caller: Caller) -> Against:
+def selected(
+    database: Database,
+    looking: Looking,
+    words: Sequence[str],
+    caller: Caller,
+    *,
+    most_reread: int | None = None,
+) -> Against:
     """Return the versions that words and names stand for; see `registry.query.selecting`.
+
+    Args:
+        database: The catalogue.
+        looking: The same, as the caller sees it.
+        words: The words and names.
+        caller: Who asks.
+        most_reread: Of versions with more bytes, texts are not read again to compare passages.
 
     Raises:
         InvalidInputError: A word is neither a word nor a name.
@@ -95,4 +115,5 @@ def selected(database: Database, looking: Looking, words: Sequence[str], caller:
         frozenset(protection.evaluation_ids(session)),
         frozenset(protection.protected_ids(session)),
         {},
+        most_reread,
     )
