@@ -62,6 +62,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.overlap:overlap",
         "Say how many documents of each version have an equal or a near one in each other.",
     ),
+    "check": (
+        "cli.commands.check:check",
+        "Compare new data with registered documents, registering nothing: 0 clean, 3 not.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",

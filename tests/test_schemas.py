@@ -44,6 +44,7 @@ FROM_THE_API: Final = {
     "snapshot": "SnapshotOut",
     "overlap": "MatrixOut",
     "problem": "Problem",
+    "check": "CheckOut",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
 _IN_THE_API: Final = {"whereis": "LookupOut"}
@@ -206,6 +207,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("whereis", "whereis", people[0]["text"])
     made.run("whereis", "whereis", "--file", data / "few.txt")
     made.run("whereis", "whereis", " ".join(f"nowhere{number}" for number in range(30)))
+    made.run("check", "check", few, "--against", "few", "--report", folder / "out", code=3)
+    made.run("check", "check", data / "labelled.jsonl", "--against", f"people,{data}/people.jsonl")
     made.run("plan", "plan", mix)
     made.run("plan", "plan", none, code=3)
     made.run("plan", "plan", empty, code=3)
