@@ -366,7 +366,7 @@ def api_schema(name: str) -> dict[str, Any]:
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://firsthand.dev/schemas/v0/{name}.json",
-        "title": f"A {name} as the API answers it",
+        "title": f"A{'n' if name[0] in 'aeiou' else ''} {name} as the API answers it",
     }
     named = _IN_THE_API.get(name) or FROM_THE_API[name]
     return head | _without_title(found.pop(named)) | {"$defs": found}
