@@ -43,6 +43,7 @@ FROM_THE_API: Final = {
     "version": "VersionRecordOut",
     "snapshot": "SnapshotOut",
     "problem": "Problem",
+    "first-seen": "FirstSeenOut",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
 _IN_THE_API: Final = {"whereis": "LookupOut"}
@@ -196,6 +197,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("whereis", "whereis", people[0]["text"])
     made.run("whereis", "whereis", "--file", data / "few.txt")
     made.run("whereis", "whereis", " ".join(f"nowhere{number}" for number in range(30)))
+    made.run("first-seen", "first-seen", "labelled", "--by", "by")
+    made.run("first-seen", "first-seen", "people", "--before", "2021")
     made.run("plan", "plan", mix)
     made.run("plan", "plan", none, code=3)
     made.run("plan", "plan", empty, code=3)
@@ -239,6 +242,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         path = name if "/" in name else f"local/{name}"
         made.ask("dataset", f"/v1/datasets/{path}")
         made.ask("version", f"/v1/datasets/{path}/versions/1")
+    made.ask("first-seen", "/v1/datasets/local/labelled/versions/1/first-seen?before=2023")
     root = made.documents["export"][0]["snapshot_root"]
     made.ask("snapshot", f"/v1/snapshots/{root}")
     made.ask("problem", "/v1/datasets/local/nothing", 404)

@@ -485,10 +485,11 @@ class BracketOut(BaseModel):
 
 
 class EarliestOut(BracketOut):
-    """The earliest date that is claimed, and of which version."""
+    """The earliest date that is claimed, of which version and by whom."""
 
     dataset: Name
     version: Number
+    claimed_by: list[str]
 
 
 class HoldingOut(BaseModel):
@@ -583,6 +584,9 @@ class AnswerOut(BaseModel):
 
     question: QuestionOut
     found: bool = Field(description="False says nothing about who or what wrote the text.")
+    first_seen: EarliestOut | None = Field(
+        description="The earliest date of the same bytes; what is only similar lends none."
+    )
     matches: list[MatchOut] = Field(
         description="Exact, normalised, near, passages; the best of each first."
     )
