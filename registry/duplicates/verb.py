@@ -11,7 +11,6 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import documents
 from registry.batch import Asked, Found, Source, sketched
 from registry.batch import find as compare
 from registry.batch.engine import Engine, Limits
@@ -184,23 +183,6 @@ def _source(database: Database, store: Store, side: _Side, scratch: Path) -> Sou
     version, place = side.version, side.place
 
     def read(rows: Ids) -> Iterator[pa.Array]:
-        table = documents.load(
-            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
-        )
-        hashes = documents.hashes_of(table.column("content_hash"))
-        failed: dict[str, texts.SourceFailedError] = {}
-        done = 0
-        while done < len(rows):
-            source = texts.TextSource(database, store, scratch, avoid=set(failed), ahead=False)
-            wanted = texts.Wanted(side.ref, version, place.order_root, hashes, rows[done:])
-            if failed and not any(one.uid not in failed for one in source.places(version)):
-                raise next(iter(failed.values()))
-            try:
-                for batch in source.texts(wanted):
-                    yield batch
-                    done += len(batch)
-            except texts.SourceFailedError as error:
-                # Another place may have them.
-                failed[error.uid] = error
+        return texts.again(database, store, scratch, version, place, rows)
 
     return sketched.source(version, place, side.table, store, texts=read)

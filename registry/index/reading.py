@@ -22,7 +22,7 @@ from registry.blobs import Store
 from registry.core.contents import Hashes
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
 from registry.index.blocks import OPEN, BlockFile, Keys, Rows, damaged
-from registry.index.joining import Joined, Side, joined
+from registry.index.joining import Joined, Side, first_of, joined, keys_of_side
 from registry.index.parts import Signatures, SketchFile, digest_of
 from registry.index.segment import SegmentFile
 
@@ -282,6 +282,51 @@ class Index:
             once = np.unique(question << 24 | (entries & np.uint64(0xFFFFFF)).astype(np.int64))
             parts.append(self._found(held, once >> 24, once & 0xFFFFFF, among))
         return _all_of(parts)
+
+    def entries(self, kind: SegmentKind, *, among: Collection[int]) -> int:
+        """Return at most how many entries some locations have: all of the segments they are in."""
+        return sum(held.segment.entries for held in self._answering(kind, among))
+
+    def keys(self, kind: SegmentKind, *, among: Collection[int]) -> Iterator[Keys]:
+        """Give what the entries of some locations are found by: keys, or the first 64 bits.
+
+        Raises:
+            ConflictError: A file of the index is damaged.
+        """
+        wanted = np.fromiter(among, np.int64)
+        for held in self._answering(kind, among):
+            side = Side(held.segment, held.ids, np.isin(held.ids, wanted))
+            yield from keys_of_side(side)
+
+    def some(
+        self, kind: SegmentKind, keys: Keys, *, among: Collection[int], most: int
+    ) -> tuple[Found, Rows]:
+        """Find the documents that have some keys, of each location only the first few for each.
+
+        Memory stays bounded where very many documents have a key.
+
+        Args:
+            kind: Bands or passages.
+            keys: The keys, each once.
+            among: The locations that may answer.
+            most: How many documents of a location are given for a key.
+
+        Returns:
+            The documents, and which of the keys have more.
+
+        Raises:
+            ConflictError: What is needed of the index is damaged.
+        """
+        wanted = np.fromiter(among, np.int64)
+        parts: list[Found] = []
+        cut: list[Rows] = []
+        for held in self._answering(kind, among):
+            side = Side(held.segment, held.ids, np.isin(held.ids, wanted))
+            for question, location, row, more in first_of(side, keys, most):
+                parts.append(Found(question, location, row))
+                cut.append(more)
+        none = np.empty(0, np.int64)
+        return _all_of(parts), np.unique(np.concatenate([none, *cut]))
 
     def joined(
         self,

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
-from registry import readers
+from registry import documents, readers
 from registry.blobs import Store
 from registry.core.dataset import DatasetRef
 from registry.core.source import ReadOptions
@@ -26,6 +26,7 @@ from registry.db.session import Database
 from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
+from registry.query.catalogue import ref_of
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -281,6 +282,48 @@ class TextSource:
                         place.uid,
                     )
                 yield texts
+
+
+def again(
+    database: Database,
+    store: Store,
+    scratch: Path,
+    version: DatasetVersion,
+    place: Location,
+    rows: npt.NDArray[np.int64],
+) -> Iterator[pa.Array]:
+    """Give texts of a version once more, every one checked, from whichever place has them.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        scratch: A folder for spooled texts.
+        version: The version, with its dataset.
+        place: Its location that the rows are of.
+        rows: Which of them, ascending.
+
+    Raises:
+        ConflictError: No place has one of them, or the document table is missing or was changed.
+    """
+    ref = ref_of(version)
+    table = documents.load(
+        store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+    )
+    hashes = documents.hashes_of(table.column("content_hash"))
+    failed: dict[str, SourceFailedError] = {}
+    done = 0
+    while done < len(rows):
+        source = TextSource(database, store, scratch, avoid=set(failed), ahead=False)
+        wanted = Wanted(ref, version, place.order_root, hashes, rows[done:])
+        if failed and not any(one.uid not in failed for one in source.places(version)):
+            raise next(iter(failed.values()))
+        try:
+            for batch in source.texts(wanted):
+                yield batch
+                done += len(batch)
+        except SourceFailedError as error:
+            # Another place may have them.
+            failed[error.uid] = error
 
 
 class _Cutter:
