@@ -265,6 +265,64 @@ class SnapshotPartOut(BaseModel):
     issued_at: Time
 
 
+class LeftOutOut(BaseModel):
+    """How many documents were left out because they resemble items of an evaluation set."""
+
+    exact: Count = Field(description="Equal to an item.")
+    near: Count = Field(description="Nearly equal to one.")
+    passage: Count = Field(description="Sharing a run of words with one.")
+
+
+class LeftOutForOut(LeftOutOut):
+    """The same, and for which set."""
+
+    dataset: Name
+    version: Number
+
+
+class LeftOutOfOut(LeftOutOut):
+    """The same, and of which snapshot."""
+
+    snapshot_root: Digest
+    certificate: Digest
+    issued_at: Time
+
+
+class HeldOut(SnapshotPartOut):
+    """How much of a version a snapshot holds, and what was left out of that snapshot."""
+
+    evaluations: list[LeftOutForOut] = Field(description="Of all its inputs together.")
+
+
+class AnchoringOut(BaseModel):
+    """A protected version that has some of the documents."""
+
+    dataset: Name
+    version: Number
+    documents: Number
+
+
+class NamedOut(BaseModel):
+    """A version."""
+
+    dataset: Name
+    version: Number
+
+
+class AnchoredOut(BaseModel):
+    """Documents whose text a protected version has."""
+
+    documents: Count
+    exact: Count = Field(description="Of the same bytes.")
+    normalised: Count = Field(description="Of others; they differ in one newline at the end.")
+    by: list[AnchoringOut]
+    not_compared: list[NamedOut] = Field(
+        description="Protected versions of which only the bytes were compared."
+    )
+    protected_versions: Count
+    rule: str
+
+
 class CaseOut(BaseModel):
     """What this version says, what the other one says, and of how many texts."""
 
@@ -345,8 +403,12 @@ class VersionRecordOut(VersionOut):
     locations: list[LocationOut]
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
-    snapshots: list[SnapshotPartOut]
+    snapshots: list[HeldOut]
+    left_out_of: list[LeftOutOfOut] = Field(
+        description="Snapshots that left documents out because they resemble items of this set."
+    )
     index: IndexOut | None
+    anchored: AnchoredOut
 
 
 class EventOut(BaseModel):
@@ -422,6 +484,9 @@ class SnapshotOut(BaseModel):
     bytes: Count
     words: Count
     inputs: list[InputOut]
+    evaluations: list[LeftOutForOut] = Field(
+        description="What was left out of it for evaluation sets."
+    )
 
 
 ContentHash = Annotated[str, Field(pattern=HASH_PATTERN)]
