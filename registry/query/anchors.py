@@ -8,7 +8,7 @@ versions, which are kept, and for each of them once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -156,12 +156,12 @@ def _changed(texts: pa.Array) -> Hashes:
     """Return the hashes of texts that differ from some in one newline at the end."""
     texts = texts.cast(pa.large_string())
     texts = texts.filter(pc.greater(pc.binary_length(texts), 0))
-    more: Sequence[pa.Array] = [
-        pc.binary_join_element_wise(texts, pa.scalar(ending, pa.large_string()), "")
-        for ending in ("\n", "\r\n")
-    ]
-    less = texts.filter(pc.ends_with(texts, "\n"))
-    less = pc.replace_substring_regex(less, r"\r?\n\z", "")
-    less = less.filter(pc.greater(pc.binary_length(less), 0))
-    raw = b"".join(documents.hash_texts(array) for array in (*more, less))
-    return documents.as_hashes(raw)
+    nothing = pa.scalar("", pa.large_string())
+    made = []
+    for ending in ("\n", "\r\n"):
+        end = pa.scalar(ending, pa.large_string())
+        made.append(pc.binary_join_element_wise(texts, end, nothing))
+        less = texts.filter(pc.ends_with(texts, ending))
+        less = pc.replace_substring_regex(less, rf"{ending}\z", "")
+        made.append(less.filter(pc.greater(pc.binary_length(less), 0)))
+    return documents.as_hashes(b"".join(map(documents.hash_texts, made)))
