@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    StrictBool,
     ValidationError,
     model_serializer,
     model_validator,
@@ -114,15 +113,24 @@ def _share(value: Any) -> str:
     return f"{digits[:-MAX_DECIMALS]}.{digits[-MAX_DECIMALS:]}".rstrip("0").rstrip(".")
 
 
+def _truth(value: Any) -> bool:
+    if isinstance(value, str) and value in ("true", "false"):
+        return value == "true"
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
 def _sets(value: Any) -> bool | list[str]:
-    if isinstance(value, bool):
-        return value
+    if isinstance(value, bool) or value in ("true", "false"):
+        return _truth(value)
     if not isinstance(value, list) or not value:
         raise ValueError("expected true, false, or names of evaluation sets, such as `[gsm8k@1]`")
     return [_ref(item) for item in value]
 
 
 Ref = Annotated[str, BeforeValidator(_ref)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
 Sets = Annotated[
     bool | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)],
     BeforeValidator(_sets),
@@ -171,7 +179,7 @@ class Filters(_Part):
     license: Annotated[list[Name], Field(min_length=1)] | None = None
     language: Annotated[list[Name], Field(min_length=1)] | None = None
     words: Words | None = None
-    anchored: StrictBool | None = None
+    anchored: Truth | None = None
     first_seen_before: Date | None = None
 
     @model_serializer(mode="wrap")
