@@ -26,6 +26,7 @@ from registry.core import sources_file
 from registry.core.attest import Envelope, Statement
 from registry.core.certificate import Certificate, ShardStatement, Tokens
 from registry.core.digest import canonical
+from registry.core.exclusions import LeftOutForSets, NotRead, SetLeftOut
 from registry.core.manifest import Manifest
 from registry.core.recipe import Recipe, parse
 from registry.core.sources_file import SourcesFile
@@ -51,6 +52,8 @@ FREE: Final = {"value", "options"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
 OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
 """Keys that are there when there is something to say."""
+OPTIONAL_WITHIN: Final = {"certificate": {"('predicate',) without evaluations"}}
+"""Such keys deeper inside, as `changes` names leaving them out."""
 MADE_BY_PEOPLE: Final = {"recipe", "sources"}
 """Documents in which keys may be left out."""
 MAPS: Final = {"origins", "words", "by_origin", "builder"}
@@ -277,7 +280,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """The documents of a snapshot: those that are verified."""
     made = snapshots.write(tmp_path_factory.mktemp("signed") / "snap")
     tokens = Tokens("0" * 64, {"human": 3, "ai": 4})
-    other = replace(made.certificate, tokens=tokens)
+    other = replace(made.certificate, tokens=tokens, evaluations=left_out(made.certificate))
     envelope = json.loads((made.path / "certificate.json").read_bytes())
     with made.shards[0].open("rb") as file:
         footer = ShardReader(file, made.shards[0].stat().st_size).statement
@@ -291,6 +294,15 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         ],
         "shard-statement": [json.loads(Envelope.parse(footer).payload)],
     }
+
+
+def left_out(certificate: Certificate) -> LeftOutForSets:
+    """Return that documents were left out for an evaluation set, and an input was not read."""
+    found = SetLeftOut("evals/one", 2, "1" * 64, 9, 1, 2, 3, True, 13, 4)
+    without = SetLeftOut("evals/two", 1, "2" * 64, 9, 1, 0, 0, False, None, 0)
+    part = certificate.inputs[0]
+    unread = (NotRead(part.dataset, part.version, 25),)
+    return LeftOutForSets("rule", "0.8", "0.997", 13, 6, 99, (found, without), unread)
 
 
 def test_every_schema_is_put_to_use(outputs: Outputs, signed: dict[str, list[Any]]) -> None:
@@ -434,6 +446,7 @@ def changed_and_accepted(name: str, document: Any) -> list[str]:
     """Return the changes that a schema does not notice: a key less, a key more, another type."""
     check = Draft202012Validator(schema(name)).is_valid
     optional = {f"() without {key}" for key in OPTIONAL.get(name, ())}
+    optional |= OPTIONAL_WITHIN.get(name, set())
     return [
         place for place, changed in changes(document) if place not in optional and check(changed)
     ]
