@@ -9,6 +9,7 @@ Layout under the storage folder::
     sketches/<uid>/            the sketches of a location, in the same rows
     segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
+    derived/<kind>/<key>.parquet  answers that took long, which can be made again
     batch/<stage>.<key>/       stages of `duplicates`, which can be made again
 
 Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.
