@@ -54,6 +54,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.whereis:whereis",
         "Say where a text comes from: equal or near documents, shared passages, who claims what.",
     ),
+    "first-seen": (
+        "cli.commands.first_seen:first_seen",
+        "Say since when the documents of a version are known to exist, and by whose word.",
+    ),
     "duplicates": (
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",

@@ -268,6 +268,64 @@ class SnapshotPartOut(BaseModel):
     issued_at: Time
 
 
+class LeftOutOut(BaseModel):
+    """How many documents were left out because they resemble items of an evaluation set."""
+
+    exact: Count = Field(description="Equal to an item.")
+    near: Count = Field(description="Nearly equal to one.")
+    passage: Count = Field(description="Sharing a run of words with one.")
+
+
+class LeftOutForOut(LeftOutOut):
+    """The same, and for which set."""
+
+    dataset: Name
+    version: Number
+
+
+class LeftOutOfOut(LeftOutOut):
+    """The same, and of which snapshot."""
+
+    snapshot_root: Digest
+    certificate: Digest
+    issued_at: Time
+
+
+class HeldOut(SnapshotPartOut):
+    """How much of a version a snapshot holds, and what was left out of that snapshot."""
+
+    evaluations: list[LeftOutForOut] = Field(description="Of all its inputs together.")
+
+
+class AnchoringOut(BaseModel):
+    """A protected version that has some of the documents."""
+
+    dataset: Name
+    version: Number
+    documents: Number
+
+
+class NamedOut(BaseModel):
+    """A version."""
+
+    dataset: Name
+    version: Number
+
+
+class AnchoredOut(BaseModel):
+    """Documents whose text a protected version has."""
+
+    documents: Count
+    exact: Count = Field(description="Of the same bytes.")
+    normalised: Count = Field(description="Of others; they differ in one newline at the end.")
+    by: list[AnchoringOut]
+    not_compared: list[NamedOut] = Field(
+        description="Protected versions of which only the bytes were compared."
+    )
+    protected_versions: Count
+    rule: str
+
+
 class CaseOut(BaseModel):
     """What this version says, what the other one says, and of how many texts."""
 
@@ -389,8 +447,12 @@ class VersionRecordOut(VersionOut):
     locations: list[LocationOut]
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
-    snapshots: list[SnapshotPartOut]
+    snapshots: list[HeldOut]
+    left_out_of: list[LeftOutOfOut] = Field(
+        description="Snapshots that left documents out because they resemble items of this set."
+    )
     index: IndexOut | None
+    anchored: AnchoredOut
 
 
 class EventOut(BaseModel):
@@ -487,6 +549,9 @@ class SnapshotOut(BaseModel):
     bytes: Count
     words: Count
     inputs: list[InputOut]
+    evaluations: list[LeftOutForOut] = Field(
+        description="What was left out of it for evaluation sets."
+    )
 
 
 ContentHash = Annotated[str, Field(pattern=HASH_PATTERN)]
@@ -550,10 +615,11 @@ class BracketOut(BaseModel):
 
 
 class EarliestOut(BracketOut):
-    """The earliest date that is claimed, and of which version."""
+    """The earliest date that is claimed, of which version and by whom."""
 
     dataset: Name
     version: Number
+    claimed_by: list[str]
 
 
 class HoldingOut(BaseModel):
@@ -648,6 +714,9 @@ class AnswerOut(BaseModel):
 
     question: QuestionOut
     found: bool = Field(description="False says nothing about who or what wrote the text.")
+    first_seen: EarliestOut | None = Field(
+        description="The earliest date of the same bytes; what is only similar lends none."
+    )
     matches: list[MatchOut] = Field(
         description="Exact, normalised, near, passages; the best of each first."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +27,7 @@ from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
 from registry.query import catalogue
+from registry.query.again import Again
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -310,6 +312,11 @@ class TextSource:
                         place.uid,
                     )
                 yield texts
+
+
+def reading(database: Database, store: Store, scratch: Path) -> Again:
+    """Return what reads texts of any version again, from whichever place has them."""
+    return partial(again, database, store, scratch)
 
 
 def again(
