@@ -34,7 +34,7 @@ from registry.blobs import Store, write_file
 from registry.core import recipe as recipes
 from registry.core.attest import Signer
 from registry.core.certificate import Issuer
-from registry.core.dataset import DatasetRef, Origin
+from registry.core.dataset import DatasetRef, Origin, Role
 from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
 from registry.core.lineage import EdgeKind
@@ -45,6 +45,7 @@ from registry.db.models import (
     DatasetVersion,
     KeyRole,
     LineageEdge,
+    RoleChange,
     Segment,
     SigningKey,
     SketchTable,
@@ -270,6 +271,37 @@ class World:
                 now=self.clock(),
                 note=note,
             )
+
+    def role(
+        self,
+        name: str,
+        role: Role,
+        *,
+        given: bool = True,
+        reason: str | None = "somebody said so",
+        value: Mapping[str, Any] | None = None,
+    ) -> RoleChange:
+        """Give a version a role or take it away, whatever policy there is for it."""
+        with self.database.write() as session:
+            version = catalogue.version(session, DatasetRef.parse(name))
+            change = RoleChange(
+                version_id=version.id,
+                role=role,
+                given=given,
+                value=dict(value or {}),
+                changed_by="tester",
+                reason=reason,
+                changed_at=self.clock(),
+            )
+            session.add(change)
+            ledger.append(
+                session,
+                EntryKind.ROLE_CHANGED,
+                now=change.changed_at,
+                facts={"given": given, "role": str(role)},
+                rows=[change],
+            )
+        return change
 
     def plan(self, recipe: Mapping[str, Any]) -> Plan:
         """Plan a recipe, given as the YAML file would say it."""

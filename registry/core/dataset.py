@@ -85,6 +85,13 @@ class Access(StrEnum):
     PRIVATE = "private"
 
 
+class Role(StrEnum):
+    """What a version is used as, beside being data."""
+
+    PROTECTED = "protected"
+    EVALUATION = "evaluation"
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
     """The name of a dataset, `team/name`, or of one version of it, `team/name@3`.

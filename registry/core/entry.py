@@ -18,7 +18,7 @@ from registry.core.digest import ROW_PREFIX, canonical, commitment
 from registry.core.evidence import iso_time, to_micros
 from registry.errors import ConflictError, InvalidInputError
 
-FOLD: Final = 1
+FOLD: Final = 2
 """The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
 
 MAX_LEAF: Final = 64 * 1024
@@ -35,6 +35,9 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
         "id", "version_id", "uid", "base", "options", "files", "order_root", "table_digest",
         "claims_root", "kept", "sources", "registered_at",
     ),
+    "kept_texts": (
+        "id", "location_id", "uid", "documents", "bytes", "digest", "kept_by", "kept_at",
+    ),
     "acquisitions": (
         "id", "location_id", "owner", "access", "crawler", "opt_out_policy", "opt_out_date",
         "personal_data", "purchase", "first_use", "url_field",
@@ -45,6 +48,9 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
         "assessment", "claimed_by", "reason", "claimed_at",
     ),
     "lineage_edges": ("id", "version_id", "source_id", "kind", "note", "added_by", "added_at"),
+    "role_changes": (
+        "id", "version_id", "role", "given", "value", "changed_by", "reason", "changed_at",
+    ),
     "recipes": ("id", "digest", "body", "recorded_at"),
     "mixtures": (
         "id", "recipe_id", "plan_digest", "log_size", "documents", "bytes", "words", "recorded_at",
@@ -73,6 +79,8 @@ class EntryKind(StrEnum):
     LOCATION_ADDED = "location.added"
     CLAIM_ADDED = "claim.added"
     LINEAGE_ADDED = "lineage.added"
+    ROLE_CHANGED = "role.changed"
+    TEXTS_KEPT = "texts.kept"
     SNAPSHOT_EXPORTED = "snapshot.exported"
     VERSION_DEDUPLICATED = "version.deduplicated"
 

@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from registry.core.claim import ClaimKind, Property
-from registry.core.dataset import Access, Assessment, Visibility
+from registry.core.dataset import Access, Assessment, Role, Visibility
 from registry.core.lineage import EdgeKind
 from registry.db.base import Base, one_of
 
@@ -33,6 +33,7 @@ class IntentKind(StrEnum):
     REGISTER = "register"
     EXPORT = "export"
     INDEX = "index"
+    KEEP = "keep"
 
 
 class IntentState(StrEnum):
@@ -133,7 +134,7 @@ class Location(Base):
         table_digest: SHA-256 over the document table's files.
         claims_root: Over what the data says per document, or None when it says nothing; the same
             texts with other labels have another one.
-        kept: Whether the texts are in the vault.
+        kept: Whether the texts went into the vault when it was registered; see `KeptTexts`.
     """
 
     __tablename__ = "locations"
@@ -152,6 +153,33 @@ class Location(Base):
     sources: Mapped[list[str]]
     registered_at: Mapped[dt.datetime]
     version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
+class KeptTexts(Base):
+    """The texts of a location were put into the vault after it was registered; the latest counts.
+
+    Attributes:
+        uid: Names them in the registry's storage; they are in the rows of the location.
+        documents: How many there are.
+        bytes: What they add up to, as UTF-8.
+        digest: SHA-256 over the digests of the files, in order.
+    """
+
+    __tablename__ = "kept_texts"
+    __table_args__ = (
+        Index(None, "location_id"),
+        CheckConstraint("documents >= 0 AND bytes >= 0", name="sums"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    uid: Mapped[str] = mapped_column(unique=True)
+    documents: Mapped[int]
+    bytes: Mapped[int]
+    digest: Mapped[str]
+    kept_by: Mapped[str]
+    kept_at: Mapped[dt.datetime]
+    location: Mapped[Location] = relationship(lazy="joined", innerjoin=True)
 
 
 class Acquisition(Base):
@@ -238,6 +266,32 @@ class LineageEdge(Base):
     source: Mapped[DatasetVersion] = relationship(
         foreign_keys=[source_id], lazy="joined", innerjoin=True
     )
+
+
+class RoleChange(Base):
+    """A version was given a role, or it was taken from it again; the latest row counts.
+
+    Attributes:
+        given: Whether the version has the role from then on.
+        value: On what terms: the policy that a protected version met, by its name and parameters.
+        reason: Why; always there where a role is taken.
+    """
+
+    __tablename__ = "role_changes"
+    __table_args__ = (
+        Index(None, "version_id", "role"),
+        CheckConstraint("given OR reason IS NOT NULL", name="taken_for_a_reason"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    role: Mapped[Role] = mapped_column(one_of(Role))
+    given: Mapped[bool]
+    value: Mapped[dict[str, Any]]
+    changed_by: Mapped[str]
+    reason: Mapped[str | None]
+    changed_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
 
 
 class RecipeRow(Base):

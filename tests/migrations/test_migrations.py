@@ -297,6 +297,7 @@ def test_a_change_of_the_models_is_written_with_plain_types(
     change(
         database,
         "DROP TABLE claims",
+        "DROP TABLE kept_texts",
         "DROP TABLE acquisitions",
         "DROP TABLE intents",
         "DROP TABLE sketch_tables",
