@@ -1,7 +1,7 @@
 """Deduplication: what a version was made of, and what went for it.
 
 Revision: 20261123_dedup
-After: 20261122_index
+After: 20261123_vault
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 revision = "20261123_dedup"
-down_revision = "20261122_index"
+down_revision = "20261123_vault"
 branch_labels = None
 depends_on = None
 
