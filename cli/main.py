@@ -58,6 +58,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",
     ),
+    "dedup": (
+        "cli.commands.dedup:dedup",
+        "Make a version of others in which of alike documents the best evidenced one stays.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
