@@ -147,7 +147,7 @@ def dedup(
             found = verb.run(
                 registry.database, registry.store, wanted, clock=clock, on_progress=on_progress
             )
-        if found.made is not None and found.made.outcome == "registered":
+        if found.made is not None:
             found = _followed(registry, found)
     if as_json:
         emit(found.to_json())

@@ -30,6 +30,7 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.query import catalogue
+from registry.query.deduplications import deduplication_record
 from registry.query.overlaps import inside
 from registry.query.overlaps.records import overlap_records
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
@@ -151,6 +152,7 @@ def version_record(
             acquisition_record(item) for item in catalogue.acquisitions(session, version)
         ],
         "lineage": lineage_record(session, version, caller),
+        "deduplication": deduplication_record(session, version, caller),
         "snapshots": [
             _snapshot(item, part)
             for item, part in catalogue.snapshots_with(session, version, caller)
