@@ -70,6 +70,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.check:check",
         "Compare new data with registered documents, registering nothing: 0 clean, 3 not.",
     ),
+    "dedup": (
+        "cli.commands.dedup:dedup",
+        "Make a version of others in which of alike documents the best evidenced one stays.",
+    ),
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",

@@ -71,6 +71,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
         rows.append(("", "not compared with other datasets yet: the next registration does it"))
     rows += _places(record)
     rows += _lineage(record)
+    rows += _deduplicated(record)
     rows += _snapshots(record)
     missing = _missing(record)
     if missing:
@@ -263,6 +264,21 @@ def _lineage(record: dict[str, Any]) -> list[tuple[str, str]]:
     return rows + [
         ("Led to", f"{edge['dataset']}@{edge['version']} ({edge['kind']})")
         for edge in record["lineage"]["to"]
+    ]
+
+
+def _deduplicated(record: dict[str, Any]) -> list[tuple[str, str]]:
+    made = record["deduplication"]
+    if made is None:
+        return []
+    gone = made["removed"]["exact"] + made["removed"]["near"]
+    return [
+        (
+            "Removed",
+            f"{count(gone)} of {plural(made['documents'], 'document')}: "
+            f"{count(made['removed']['exact'])} equal · {count(made['removed']['near'])} near   "
+            f"storage/{made['removals']['name']}",
+        )
     ]
 
 

@@ -258,6 +258,41 @@ class LineageOut(BaseModel):
     derived: list[EdgeOut] = Field(alias="to")
 
 
+class TakenOut(BaseModel):
+    """How many documents went, for one with an equal text and for one with a similar text."""
+
+    exact: Count
+    near: Count
+
+
+class DeduplicatedOut(TakenOut):
+    """What a deduplication took from a version."""
+
+    dataset: Name
+    version: Number
+    protected: bool
+    documents: Count
+    budget: str = Field(description="Which share of its documents might go.")
+
+
+class RemovalsOut(BaseModel):
+    """The file that says which documents went, and for which."""
+
+    name: str = Field(description="Its place in the registry's storage.")
+    sha256: Digest
+
+
+class DeduplicationOut(BaseModel):
+    """How a version was made of others by keeping one of each group of alike documents."""
+
+    rule: str
+    log_size: Count
+    documents: Count
+    removed: TakenOut
+    inputs: list[DeduplicatedOut]
+    removals: RemovalsOut
+
+
 class SnapshotPartOut(BaseModel):
     """How much of a version a snapshot holds."""
 
@@ -447,6 +482,7 @@ class VersionRecordOut(VersionOut):
     locations: list[LocationOut]
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
+    deduplication: DeduplicationOut | None
     snapshots: list[HeldOut]
     left_out_of: list[LeftOutOfOut] = Field(
         description="Snapshots that left documents out because they resemble items of this set."

@@ -35,6 +35,7 @@ from registry.db.models import (
 from registry.query import catalogue, policy, protection, vault
 from registry.query.again import Again
 from registry.query.anchors import anchored, anchored_record, no_anchors
+from registry.query.deduplications import deduplication_record
 from registry.query.overlaps import inside
 from registry.query.overlaps.records import overlap_records
 from registry.query.protection import protected_ids
@@ -174,6 +175,7 @@ def version_record(
             acquisition_record(item) for item in catalogue.acquisitions(session, version)
         ],
         "lineage": lineage_record(session, version, caller),
+        "deduplication": deduplication_record(session, version, caller),
         "snapshots": _snapshots(session, version, caller),
         "left_out_of": [
             {
