@@ -7,7 +7,6 @@ key (DER SubjectPublicKeyInfo). Everything else is refused, so that no bit can c
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -18,7 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from registry.core.digest import canonical, is_sha256_hex, parse_canonical, sha256_hex
+from registry.core.digest import (
+    canonical,
+    from_base64,
+    is_sha256_hex,
+    parse_canonical,
+    sha256_hex,
+)
 from registry.errors import InvalidInputError, VerificationError
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -145,23 +150,10 @@ class Envelope:
             raise _bad("the signature is not a `keyid` and a `sig`")
         if not is_sha256_hex(entry["keyid"]):
             raise _bad("the `keyid` is not a SHA-256")
-        signature = _base64(entry["sig"])
+        signature = from_base64(entry["sig"], code="E_ENVELOPE")
         if len(signature) != _SIGNATURE_SIZE:
             raise _bad("the signature does not have 64 bytes")
-        return cls(_base64(value["payload"]), entry["keyid"], signature)
-
-
-def _base64(text: Any) -> bytes:
-    """Decode base64 that has exactly one spelling (padding bits zero, no white space)."""
-    if not isinstance(text, str):
-        raise _bad("base64 text is missing")
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _bad(f"not base64: {error}") from error
-    if base64.b64encode(raw).decode("ascii") != text:
-        raise VerificationError("the base64 is not canonical", code="E_NONCANONICAL")
-    return raw
+        return cls(from_base64(value["payload"], code="E_ENVELOPE"), entry["keyid"], signature)
 
 
 def _pae(payload: bytes) -> bytes:

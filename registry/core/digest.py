@@ -5,6 +5,8 @@ One fixed suite, `firsthand-hash/v1`: SHA-256 everywhere, JSON by RFC 8785, noth
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -61,6 +63,27 @@ def commitment(value: Any, salt: bytes) -> str:
     Without the salt, short values could be found by trying; with 32 random bytes they cannot.
     """
     return hashlib.sha256(COMMITMENT_PREFIX + salt + canonical(value)).hexdigest()
+
+
+def from_base64(text: object, *, code: str) -> bytes:
+    """Decode base64 that has exactly one spelling: padded, unused bits zero, no white space.
+
+    Args:
+        text: The text.
+        code: The reason code if it is no base64 at all.
+
+    Raises:
+        VerificationError: That code, or `E_NONCANONICAL`.
+    """
+    if not isinstance(text, str):
+        raise VerificationError("base64 text is missing", code=code)
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise VerificationError(f"not base64: {error}", code=code) from error
+    if base64.b64encode(raw).decode("ascii") != text:
+        raise VerificationError("the base64 is not canonical", code="E_NONCANONICAL")
+    return raw
 
 
 def parse_canonical(data: bytes, *, limit: int) -> Any:

@@ -21,7 +21,8 @@ from registry.errors import ConflictError, InvalidInputError
 FOLD: Final = 3
 """The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
 
-MAX_LEAF: Final = 64 * 1024
+MAX_LEAF: Final = (1 << 16) - 1
+"""What fits into a bundle of the published log (`registry.core.tiles`)."""
 SALT_SIZE: Final = 32
 
 FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -148,7 +149,7 @@ def leaf(
         rows: The rows written with it.
 
     Raises:
-        InvalidInputError: The entry is larger than 64 KiB.
+        InvalidInputError: The entry is larger than 65,535 bytes.
     """
     data = canonical(
         {
