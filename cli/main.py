@@ -54,9 +54,25 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.whereis:whereis",
         "Say where a text comes from: equal or near documents, shared passages, who claims what.",
     ),
+    "first-seen": (
+        "cli.commands.first_seen:first_seen",
+        "Say since when the documents of a version are known to exist, and by whose word.",
+    ),
     "duplicates": (
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",
+    ),
+    "overlap": (
+        "cli.commands.overlap:overlap",
+        "Say how many documents of each version have an equal or a near one in each other.",
+    ),
+    "check": (
+        "cli.commands.check:check",
+        "Compare new data with registered documents, registering nothing: 0 clean, 3 not.",
+    ),
+    "dedup": (
+        "cli.commands.dedup:dedup",
+        "Make a version of others in which of alike documents the best evidenced one stays.",
     ),
     "claim": (
         "cli.commands.claim:claim",
@@ -270,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     # Loading libraries makes many objects and no garbage: looking for it took a tenth of the start.
     gc.set_threshold(50_000, 20, 100)
+    # Nothing here multiplies matrices, and threads that wait for one cost a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = wants_json(given)
     try:

@@ -203,8 +203,10 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
         raise click.UsageError("name files or folders to read, or a list of sources with `--from`")
     if given["name"] is None:
         raise click.UsageError("say what the dataset is called, with `--name`")
+    from registry.intake.memory import keep_freed
     from registry.intake.pool import Pool
 
+    keep_freed()
     with Pool() as pool:
         _start_early(pool, paths, given["jobs"])
         return _one(home, paths, given, watch, pool, as_json=as_json)
