@@ -43,11 +43,22 @@ import cli.commands.db
 import cli.commands.init
 import cli.commands.keep
 import cli.commands.plan
+import cli.commands.protect
 import cli.commands.register
 import cli.commands.show
 import cli.commands.verify  # noqa: F401 - so that a child has nothing left to import
 from cli.main import main as firsthand
-from registry import assemble, export, home, intents, keep, lifecycle, register  # noqa: F401
+from registry import (  # noqa: F401
+    assemble,
+    export,
+    home,
+    intents,
+    keep,
+    lifecycle,
+    protect,
+    register,
+    roles,
+)
 from registry.blobs import Store
 from registry.core.sketch import SketchParams, band_keys
 from registry.db import upgrade  # noqa: F401
@@ -99,6 +110,13 @@ SCENARIOS: Final = {
     ),
     "keep": Scenario("keep one", (ONE,)),
     "after-a-killed-keep": Scenario("keep one", (ONE,), dies_at=("keep one", "before rename 1")),
+    "protect": Scenario("protect one", (f"{ONE} --keep --published 2019",)),
+    "release": Scenario(
+        "protect one --release --reason because",
+        (f"{ONE} --keep --published 2019", "protect one"),
+        again=1,
+    ),
+    "evaluation": Scenario(f"{ONE} --role evaluation", (ONE,)),
     "export": Scenario(EXPORT, (ONE,)),
     "export-kept": Scenario(EXPORT, (f"{ONE} --keep",)),
     "compacts": Scenario(

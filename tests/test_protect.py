@@ -193,7 +193,7 @@ def test_nothing_but_human_is_human(sqlite_world: World, origin: Origin) -> None
 
 
 def test_a_record_that_names_a_generator_is_refused(sqlite_world: World) -> None:
-    texts = [{"text": "One.", "model": None}, {"text": "Two.", "model": "gpt-4"}]
+    texts: list[Document] = [{"text": "One.", "model": None}, {"text": "Two.", "model": "gpt-4"}]
     register(sqlite_world, texts=texts, generator_field="model")
     assert codes(protect(sqlite_world)) == [("origin_unknown", 1)]
 

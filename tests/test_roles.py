@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from registry import reindex, roles
+from registry import register, reindex, roles
+from registry.core import sources_file
 from registry.core.dataset import DatasetRef, Origin, Role, Visibility
 from registry.core.sketch import EVALUATION_WINDOW
 from registry.errors import ConflictError, InvalidInputError, NotFoundError
@@ -13,7 +14,7 @@ from registry.query.pages import all_datasets
 from registry.query.protection import changes, evaluation_ids
 from registry.register import Outcome
 from tests.brute import differences
-from tests.world import World
+from tests.world import World, write_documents
 
 PAGE = " ".join(f"page{number}" for number in range(60))
 QUESTIONS = [" ".join(f"word{number}" for number in range(40))]
@@ -100,6 +101,30 @@ def test_registering_a_known_version_with_a_role_adds_it(world: World) -> None:
     assert world.register("tests", QUESTIONS).outcome is Outcome.UNCHANGED
     assert evaluations(world) == {done.version.id}
     assert world.problems() == []
+
+
+def test_a_list_of_sources_may_say_it(sqlite_world: World) -> None:
+    write_documents(sqlite_world.folder / "tests.jsonl", QUESTIONS)
+    entry = {"name": "tests", "paths": "tests.jsonl", "role": "evaluation"}
+    sources = sources_file.parse({"sources": [entry]}, name="list")
+    (done,) = register.many(
+        sqlite_world.database,
+        sqlite_world.store,
+        sources,
+        folder=sqlite_world.folder,
+        claimed_by="tester",
+        clock=sqlite_world.clock,
+    )
+    assert done.registration is not None
+    assert evaluations(sqlite_world) == {done.registration.version.id}
+    assert window(sqlite_world, "tests") == EVALUATION_WINDOW
+    for more, message in (
+        ({"no_passages": True}, "leave out `no_passages`"),
+        ({"passages": 25}, "leave out `passages`"),
+        ({"role": "protected"}, "role"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            sources_file.parse({"sources": [entry | more]}, name="list")
 
 
 def test_a_dry_run_gives_no_role(sqlite_world: World) -> None:
