@@ -16,8 +16,9 @@ from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.certificate import HumanFraction
 from registry.core.claim import Property
-from registry.core.dataset import Assessment, DatasetRef, Origin
+from registry.core.dataset import Assessment, DatasetRef, Origin, Role
 from registry.core.evidence import DateInterval, iso_time, to_micros
+from registry.core.policy import Terms
 from registry.core.sketch import guaranteed_tokens
 from registry.db.models import (
     Acquisition,
@@ -26,17 +27,18 @@ from registry.db.models import (
     LineageEdge,
     Location,
     MixtureInput,
+    RoleChange,
     SketchTable,
     Snapshot,
 )
-from registry.query import catalogue
+from registry.query import catalogue, policy, protection, vault
 from registry.query.overlaps import inside
 from registry.query.overlaps.records import overlap_records
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
 
 
 def dataset_record(
-    latest: DatasetVersion, versions: int, claims: Sequence[Claim]
+    latest: DatasetVersion, versions: int, claims: Sequence[Claim], roles: Sequence[Role]
 ) -> dict[str, Any]:
     """Return a dataset with its latest version and what is claimed about that.
 
@@ -44,6 +46,7 @@ def dataset_record(
         latest: The version.
         versions: How many there are.
         claims: The live claims about it.
+        roles: The roles that it has.
     """
     owner = latest.dataset
     return {
@@ -51,6 +54,7 @@ def dataset_record(
         "visibility": str(owner.visibility),
         "version": latest.number,
         "versions": versions,
+        "roles": [str(role) for role in roles],
         "documents": latest.documents,
         "bytes": latest.bytes,
         "claimed_origins": claimed_origins(claims),
@@ -117,6 +121,7 @@ def version_record(
     claims = catalogue.claims(session, version)
     stand = standing(session, store, version, caller=caller)
     origins = stand.view.origins()
+    kept = catalogue.kept(session, version)
     return {
         "dataset": str(catalogue.ref_of(version).dataset),
         "visibility": str(version.dataset.visibility),
@@ -125,6 +130,7 @@ def version_record(
         if origins
         else str(Origin.UNKNOWN),
         "assessment": str(assessment(claims)),
+        "roles": role_records(session, store, version, stand, caller),
         "origins": {str(name): sums for name, sums in sums_by_origin(stand).items()},
         "human_fraction": declared(stand).to_json(),
         "contested": int(np.count_nonzero(stand.view.contested)),
@@ -140,7 +146,7 @@ def version_record(
                 "base": place.base,
                 "files": len(place.files),
                 "left_out": left_out(place),
-                "kept": place.kept,
+                "kept": place.id in kept,
                 "sources": place.sources,
                 "options": place.options,
                 "registered_at": _time(place.registered_at),
@@ -157,6 +163,41 @@ def version_record(
         ],
         "index": index_record(catalogue.sketches(session, version)),
         "log_size": ledger.size(session),
+    }
+
+
+def role_records(
+    session: Session, store: Store, version: DatasetVersion, stand: Standing, caller: Caller
+) -> list[dict[str, Any]]:
+    """Return the roles of a version, and what keeps it from what they promise.
+
+    Raises:
+        ConflictError: A document table is missing or was changed.
+    """
+    records = []
+    for change in protection.roles_of(session, version):
+        lacking, breaks = None, []
+        if change.role is Role.EVALUATION:
+            lacking = protection.lacking(catalogue.sketches(session, version))
+        elif change.value:
+            terms = Terms.from_json(change.value)
+            breaks = policy.reasons(session, store, version, terms, caller=caller, stand=stand)
+            if not vault.is_there(session, store, version):
+                breaks.append(policy.not_kept(version))
+        records.append(
+            role_record(change) | {"lacking": lacking, "breaks": [it.to_json() for it in breaks]}
+        )
+    return records
+
+
+def role_record(change: RoleChange) -> dict[str, Any]:
+    """Return who gave a role, or took it, and on what terms."""
+    return {
+        "role": str(change.role),
+        "terms": change.value or None,
+        "changed_by": change.changed_by,
+        "changed_at": _time(change.changed_at),
+        "reason": change.reason,
     }
 
 
@@ -281,7 +322,7 @@ def history(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> lis
     return events
 
 
-_ORDER = ("registered", "location", "claim", "lineage", "snapshot")
+_ORDER = ("registered", "location", "kept", "claim", "lineage", "role", "snapshot")
 
 
 def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[dict[str, Any]]:
@@ -317,6 +358,18 @@ def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[d
                 "added_by": edge.added_by,
             }
         )
+    for later in catalogue.kept_later(session, version):
+        events.append(
+            {
+                "at": _time(later.kept_at),
+                "event": "kept",
+                "documents": later.documents,
+                "kept_by": later.kept_by,
+            }
+        )
+    for change in protection.changes(session, version):
+        about_it = {"event": "role", "given": change.given} | role_record(change)
+        events.append({"at": _time(change.changed_at)} | about_it)
     for item, part in catalogue.snapshots_with(session, version, caller):
         events.append({"at": _time(item.issued_at), "event": "snapshot"} | _snapshot(item, part))
     return [about | event for event in events]
