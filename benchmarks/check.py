@@ -54,7 +54,8 @@ def _run(documents: Path, data: Sequence[Path], sizes: Sequence[int], folder: Pa
             cost = _measured(f"check:{home}", [what])
             print(
                 f"{size:>9,} documents, {what.name}: {floor['bytes'] / 1e6:.0f} MB of text · "
-                f"floor {floor['cpu']:.2f} CPU s, {floor['rss']} MB · check {cost['cpu']:.2f} s "
+                f"floor {floor['cpu']:.2f} CPU s, {floor['rss']} MB · "
+                f"check {cost['cpu']:.2f} CPU s "
                 f"({cost['cpu'] / floor['cpu']:.2f} x), {cost['wall']:.2f} s, {cost['rss']} MB · "
                 f"{cost['matches']:,} matches"
             )

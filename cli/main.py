@@ -54,17 +54,25 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.whereis:whereis",
         "Say where a text comes from: equal or near documents, shared passages, who claims what.",
     ),
+    "first-seen": (
+        "cli.commands.first_seen:first_seen",
+        "Say since when the documents of a version are known to exist, and by whose word.",
+    ),
     "duplicates": (
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",
+    ),
+    "overlap": (
+        "cli.commands.overlap:overlap",
+        "Say how many documents of each version have an equal or a near one in each other.",
     ),
     "check": (
         "cli.commands.check:check",
         "Compare new data with registered documents, registering nothing: 0 clean, 3 not.",
     ),
-    "overlap": (
-        "cli.commands.overlap:overlap",
-        "Say how many documents of each version have an equal or a near one in each other.",
+    "dedup": (
+        "cli.commands.dedup:dedup",
+        "Make a version of others in which of alike documents the best evidenced one stays.",
     ),
     "claim": (
         "cli.commands.claim:claim",

@@ -17,15 +17,16 @@ from sqlalchemy.orm import Session
 
 from registry import ledger
 from registry.blobs import Store
-from registry.core.dataset import DatasetRef, Role
+from registry.core.dataset import DatasetRef, Origin, Role
 from registry.core.entry import EntryKind
 from registry.core.evidence import instant_range
 from registry.core.policy import CUTOFF, Terms
 from registry.db.models import DatasetVersion, OverlapKind, RoleChange
 from registry.db.session import Database
 from registry.query import catalogue, policy, protection, vault
-from registry.query.overlaps.records import conflicts_in_words, overlap_records
+from registry.query.overlaps.records import overlap_records
 from registry.query.policy import Reason
+from registry.query.show import claimed_origins
 
 Clock = Callable[[], dt.datetime]
 TRIES: Final = 3
@@ -193,10 +194,16 @@ def _notes(session: Session, version: DatasetVersion, terms: Terms) -> list[str]
             "then, and all that speaks for these documents is what is claimed of their origin"
         )
     for one in overlap_records(session, version)["listed"]:
-        if one["kind"] == OverlapKind.NEAR and "origin" in conflicts_in_words([one]):
+        if one["kind"] != OverlapKind.NEAR:
+            continue
+        other = DatasetRef.parse(one["dataset"]).at(one["version"])
+        claims = catalogue.claims(session, catalogue.version(session, other))
+        origins = [origin for origin in claimed_origins(claims) if origin != Origin.HUMAN]
+        if origins:
+            several = f"{one['documents']:,} document{'s' if one['documents'] != 1 else ''}"
             notes.append(
-                f"{one['documents']:,} documents are near documents of "
-                f"`{one['dataset']}@{one['version']}`, which have another origin: nobody claims "
-                "that of these texts, but look at them with `firsthand duplicates`"
+                f"{several} like documents of `{other.short}` ({', '.join(origins)}): near texts "
+                f"are no claim, but look at `firsthand duplicates "
+                f"{catalogue.ref_of(version).short} --with {other.short}`"
             )
     return notes

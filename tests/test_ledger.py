@@ -281,7 +281,7 @@ def test_a_row_added_or_deleted_in_sql_is_found(sqlite_world: World, table_name:
             for name, value in row.items()
         }
         added |= {name: 77 for name in ("location_id", "number") if name in added}
-        if table_name in ("lineage_edges", "mixture_inputs"):
+        if table_name in ("lineage_edges", "mixture_exclusions", "mixture_inputs"):
             added["version_id"] = 77
         added["id"] = row["id"] + 1
         connection.execute(sa.insert(table).values(added))

@@ -54,7 +54,7 @@ from registry.db.models import (
 from registry.db.session import Database
 from registry.export import Exported
 from registry.places import Place, Remote
-from registry.query import catalogue
+from registry.query import catalogue, texts
 from registry.query.plan import Plan
 from registry.query.standing import Standing, standing, standings
 from registry.register import Declaration, Registration
@@ -319,7 +319,8 @@ class World:
         """Plan a recipe, given as the YAML file would say it."""
         asked = recipes.parse(dict(recipe), name="test.yaml")
         with self.database.read() as session:
-            return assemble.plan(session, self.store, asked)
+            again = texts.reading(self.database, self.store, self.folder / "scratch")
+            return assemble.plan(session, self.store, asked, again=again)
 
     def export(
         self, plan: Plan | Mapping[str, Any], out: str | Place = "snap", *, threads: int = 1

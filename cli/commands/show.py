@@ -17,13 +17,22 @@ from cli.registrations import index_in_words
 @click.pass_obj
 def show(home: str | None, ref: str, as_json: bool) -> None:
     """Show a dataset version: what it holds, what is claimed about it, and what is missing."""
+    import tempfile
+    from pathlib import Path
+
     from cli.context import opened
     from registry.core.dataset import DatasetRef
     from registry.query.show import version_record
+    from registry.query.texts import reading
 
     wanted = DatasetRef.parse(ref)
-    with opened(home) as registry, registry.database.read() as session:
-        record = version_record(session, registry.store, wanted)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        opened(home) as registry,
+        registry.database.read() as session,
+    ):
+        again = reading(registry.database, registry.store, Path(scratch) / "again")
+        record = version_record(session, registry.store, wanted, again=again)
     if as_json:
         emit(record)
         return
@@ -41,6 +50,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
     rows += role_lines(record["roles"])
     rows += _origin(record)
     rows += _dates(record)
+    rows += _anchored(record)
     rows += _conflicts(record)
     rows.append(("License", _license(record)))
     if record["languages"]:
@@ -61,11 +71,8 @@ def _screen(record: dict[str, Any]) -> list[str]:
         rows.append(("", "not compared with other datasets yet: the next registration does it"))
     rows += _places(record)
     rows += _lineage(record)
-    rows += [
-        ("Snapshots", f"{item['snapshot_root'][:16]}… has {count(item['documents'])} of these, "
-         f"issued {item['issued_at'][:10]}")
-        for item in record["snapshots"]
-    ]  # fmt: skip
+    rows += _deduplicated(record)
+    rows += _snapshots(record)
     missing = _missing(record)
     if missing:
         rows.append(("Missing", ", ".join(missing) + ": not assessed"))
@@ -154,6 +161,59 @@ def _dates(record: dict[str, Any]) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
+def _anchored(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how many documents protected versions have too, where there are such versions."""
+    found = record["anchored"]
+    if not found["protected_versions"]:
+        return []
+    names = [f"{item['dataset']}@{item['version']}" for item in found["by"]]
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    where = f" in {', '.join(names[:8])}{more}" if names else ""
+    rows = [
+        (
+            "Anchored",
+            f"{count(found['documents'])} of {plural(record['documents'], 'document')}: a "
+            f"protected version has the same text{where}",
+        )
+    ]
+    if found["normalised"]:
+        other = plural(found["normalised"], "document")
+        rows.append(("", f"{other} of them but for one newline at the end"))
+    if found["not_compared"]:
+        left = plural(len(found["not_compared"]), "protected version")
+        rows.append(("", f"the texts of {left} could not be read: their bytes alone were compared"))
+    return rows
+
+
+def _snapshots(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for item in record["snapshots"]:
+        rows.append(
+            (
+                "Snapshots",
+                f"{item['snapshot_root'][:16]}… has {count(item['documents'])} of these, "
+                f"issued {item['issued_at'][:10]}",
+            )
+        )
+        rows += [
+            ("", f"left out of it for {one['dataset']}@{one['version']}: {_left_out(one)}")
+            for one in item["evaluations"]
+        ]
+    rows += [
+        ("Left out of", f"{item['snapshot_root'][:16]}…, issued {item['issued_at'][:10]}, because "
+         f"of items of this: {_left_out(item)}")
+        for item in record["left_out_of"]
+    ]  # fmt: skip
+    return rows
+
+
+def _left_out(item: dict[str, Any]) -> str:
+    return (
+        f"{plural(item['exact'], 'document')} equal · {count(item['near'])} nearly equal · "
+        f"{count(item['passage'])} with a shared passage"
+    )
+
+
 def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if record["contested"]:
@@ -204,6 +264,21 @@ def _lineage(record: dict[str, Any]) -> list[tuple[str, str]]:
     return rows + [
         ("Led to", f"{edge['dataset']}@{edge['version']} ({edge['kind']})")
         for edge in record["lineage"]["to"]
+    ]
+
+
+def _deduplicated(record: dict[str, Any]) -> list[tuple[str, str]]:
+    made = record["deduplication"]
+    if made is None:
+        return []
+    gone = made["removed"]["exact"] + made["removed"]["near"]
+    return [
+        (
+            "Removed",
+            f"{count(gone)} of {plural(made['documents'], 'document')}: "
+            f"{count(made['removed']['exact'])} equal · {count(made['removed']['near'])} near   "
+            f"storage/{made['removals']['name']}",
+        )
     ]
 
 

@@ -258,6 +258,41 @@ class LineageOut(BaseModel):
     derived: list[EdgeOut] = Field(alias="to")
 
 
+class TakenOut(BaseModel):
+    """How many documents went, for one with an equal text and for one with a similar text."""
+
+    exact: Count
+    near: Count
+
+
+class DeduplicatedOut(TakenOut):
+    """What a deduplication took from a version."""
+
+    dataset: Name
+    version: Number
+    protected: bool
+    documents: Count
+    budget: str = Field(description="Which share of its documents might go.")
+
+
+class RemovalsOut(BaseModel):
+    """The file that says which documents went, and for which."""
+
+    name: str = Field(description="Its place in the registry's storage.")
+    sha256: Digest
+
+
+class DeduplicationOut(BaseModel):
+    """How a version was made of others by keeping one of each group of alike documents."""
+
+    rule: str
+    log_size: Count
+    documents: Count
+    removed: TakenOut
+    inputs: list[DeduplicatedOut]
+    removals: RemovalsOut
+
+
 class SnapshotPartOut(BaseModel):
     """How much of a version a snapshot holds."""
 
@@ -266,6 +301,64 @@ class SnapshotPartOut(BaseModel):
     documents: Count
     bytes: Count
     issued_at: Time
+
+
+class LeftOutOut(BaseModel):
+    """How many documents were left out because they resemble items of an evaluation set."""
+
+    exact: Count = Field(description="Equal to an item.")
+    near: Count = Field(description="Nearly equal to one.")
+    passage: Count = Field(description="Sharing a run of words with one.")
+
+
+class LeftOutForOut(LeftOutOut):
+    """The same, and for which set."""
+
+    dataset: Name
+    version: Number
+
+
+class LeftOutOfOut(LeftOutOut):
+    """The same, and of which snapshot."""
+
+    snapshot_root: Digest
+    certificate: Digest
+    issued_at: Time
+
+
+class HeldOut(SnapshotPartOut):
+    """How much of a version a snapshot holds, and what was left out of that snapshot."""
+
+    evaluations: list[LeftOutForOut] = Field(description="Of all its inputs together.")
+
+
+class AnchoringOut(BaseModel):
+    """A protected version that has some of the documents."""
+
+    dataset: Name
+    version: Number
+    documents: Number
+
+
+class NamedOut(BaseModel):
+    """A version."""
+
+    dataset: Name
+    version: Number
+
+
+class AnchoredOut(BaseModel):
+    """Documents whose text a protected version has."""
+
+    documents: Count
+    exact: Count = Field(description="Of the same bytes.")
+    normalised: Count = Field(description="Of others; they differ in one newline at the end.")
+    by: list[AnchoringOut]
+    not_compared: list[NamedOut] = Field(
+        description="Protected versions of which only the bytes were compared."
+    )
+    protected_versions: Count
+    rule: str
 
 
 class CaseOut(BaseModel):
@@ -389,8 +482,13 @@ class VersionRecordOut(VersionOut):
     locations: list[LocationOut]
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
-    snapshots: list[SnapshotPartOut]
+    deduplication: DeduplicationOut | None
+    snapshots: list[HeldOut]
+    left_out_of: list[LeftOutOfOut] = Field(
+        description="Snapshots that left documents out because they resemble items of this set."
+    )
     index: IndexOut | None
+    anchored: AnchoredOut
 
 
 class EventOut(BaseModel):
@@ -487,6 +585,9 @@ class SnapshotOut(BaseModel):
     bytes: Count
     words: Count
     inputs: list[InputOut]
+    evaluations: list[LeftOutForOut] = Field(
+        description="What was left out of it for evaluation sets."
+    )
 
 
 ContentHash = Annotated[str, Field(pattern=HASH_PATTERN)]
@@ -550,10 +651,11 @@ class BracketOut(BaseModel):
 
 
 class EarliestOut(BracketOut):
-    """The earliest date that is claimed, and of which version."""
+    """The earliest date that is claimed, of which version and by whom."""
 
     dataset: Name
     version: Number
+    claimed_by: list[str]
 
 
 class HoldingOut(BaseModel):
@@ -648,6 +750,9 @@ class AnswerOut(BaseModel):
 
     question: QuestionOut
     found: bool = Field(description="False says nothing about who or what wrote the text.")
+    first_seen: EarliestOut | None = Field(
+        description="The earliest date of the same bytes; what is only similar lends none."
+    )
     matches: list[MatchOut] = Field(
         description="Exact, normalised, near, passages; the best of each first."
     )

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 
-HEAD: Final = "20261123_vault"
+HEAD: Final = "20261125_dedup"
 """The revision that this code works with; a test compares it with `migrations/`."""
 
 BUSY_SECONDS: Final = 30.0
@@ -102,7 +102,7 @@ class Database:
         self.engine.dispose()
 
 
-KNOWN: Final = ("20261122_first", "20261122_index", HEAD)
+KNOWN: Final = ("20261122_first", "20261122_index", "20261123_vault", HEAD)
 """Every released revision, oldest first."""
 
 

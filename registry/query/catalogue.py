@@ -8,7 +8,7 @@ caller has found the version.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from registry.db.models import (
     LineageEdge,
     Location,
     Mixture,
+    MixtureExclusion,
     MixtureInput,
     Namespace,
     Overlap,
@@ -245,6 +246,32 @@ def derived_from(
         .scalars()
         .all()
     )
+
+
+def exclusions(session: Session, mixtures: Collection[int]) -> Sequence[MixtureExclusion]:
+    """Return what was left out of mixtures for evaluation sets, which whoever sees them sees."""
+    return (
+        session.execute(
+            sa.select(MixtureExclusion)
+            .where(MixtureExclusion.mixture_id.in_(mixtures))
+            .order_by(MixtureExclusion.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def snapshots_without(
+    session: Session, of: DatasetVersion, caller: Caller = OPERATOR
+) -> Sequence[tuple[Snapshot, MixtureExclusion]]:
+    """Return the snapshots that documents were left out of for an evaluation set, and how many."""
+    rows = session.execute(
+        sa.select(Snapshot, MixtureExclusion)
+        .join(MixtureExclusion, MixtureExclusion.mixture_id == Snapshot.mixture_id)
+        .where(MixtureExclusion.version_id == of.id, visible_snapshot(caller))
+        .order_by(Snapshot.id)
+    )
+    return [(snapshot, part) for snapshot, part in rows]
 
 
 def snapshots_with(

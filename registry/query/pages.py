@@ -30,23 +30,11 @@ from registry.db.models import (
 )
 from registry.errors import NotFoundError
 from registry.query import catalogue, protection, show
+from registry.query.page import Page
 from registry.query.show import claim_record, dataset_record, version_sums
 from registry.query.visible import visible, visible_snapshot
 
 ALL_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of a list.
-
-    Attributes:
-        items: The records, in the order of the list.
-        last: The key of the last of them when there are more, to go on from; else None.
-    """
-
-    items: list[dict[str, Any]]
-    last: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +329,12 @@ def _snapshot_records(session: Session, rows: Sequence[Snapshot]) -> list[dict[s
         .order_by(MixtureInput.id)
     ).scalars():
         parts[part.mixture_id].append(part)
-    return [_snapshot_record(it, it.mixture, parts[it.mixture_id]) for it in rows]
+    excluded = show.exclusion_records(session, [it.mixture_id for it in rows])
+    return [
+        _snapshot_record(it, it.mixture, parts[it.mixture_id])
+        | {"evaluations": excluded.get(it.mixture_id, [])}
+        for it in rows
+    ]
 
 
 def _snapshot_record(

@@ -219,7 +219,9 @@ class _Assessment:
             )
 
     def _later(self) -> Iterator[Reason]:
-        texts = np.unique(self._stand.hashes)
+        # Of those that are too late by their own dates, that was said.
+        ends = self._stand.not_after
+        texts = np.unique(self._stand.hashes[(ends < self._terms.cutoff) | (ends == NEVER)])
         voices = list(written_since(texts, self._terms.cutoff, self._everything()))
         if voices:
             found = np.unique(np.concatenate([voice.hashes for voice in voices]))

@@ -5,7 +5,7 @@ The words are those of the glossary and the shapes are contracts (`schemas/`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,21 @@ from registry.db.models import (
     DatasetVersion,
     LineageEdge,
     Location,
+    MixtureExclusion,
     MixtureInput,
     RoleChange,
     SketchTable,
     Snapshot,
 )
 from registry.query import catalogue, policy, protection, vault
+from registry.query.again import Again
+from registry.query.anchors import anchored, anchored_record, no_anchors
+from registry.query.deduplications import deduplication_record
 from registry.query.overlaps import inside
 from registry.query.overlaps.records import overlap_records
+from registry.query.protection import protected_ids
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
+from registry.query.whereis.finder import Finder
 
 
 def dataset_record(
@@ -106,12 +112,24 @@ def version_sums(version: DatasetVersion) -> dict[str, Any]:
 
 
 def version_record(
-    session: Session, store: Store, ref: DatasetRef, caller: Caller = OPERATOR
+    session: Session,
+    store: Store,
+    ref: DatasetRef,
+    caller: Caller = OPERATOR,
+    *,
+    again: Again | None = None,
 ) -> dict[str, Any]:
     """Return everything that is recorded about a version, and what it adds up to.
 
     The human share and the origins are what counts under all live claims of the catalogue that
     the caller may see.
+
+    Args:
+        session: A reading session.
+        store: The registry's storage.
+        ref: The version.
+        caller: Who asks.
+        again: Reads texts of protected versions, where that was not done yet.
 
     Raises:
         NotFoundError: There is no such version that the caller may see.
@@ -157,11 +175,19 @@ def version_record(
             acquisition_record(item) for item in catalogue.acquisitions(session, version)
         ],
         "lineage": lineage_record(session, version, caller),
-        "snapshots": [
-            _snapshot(item, part)
-            for item, part in catalogue.snapshots_with(session, version, caller)
+        "deduplication": deduplication_record(session, version, caller),
+        "snapshots": _snapshots(session, version, caller),
+        "left_out_of": [
+            {
+                "snapshot_root": item.snapshot_root,
+                "certificate": item.certificate_digest,
+                **_counts(part),
+                "issued_at": _time(item.issued_at),
+            }
+            for item, part in catalogue.snapshots_without(session, version, caller)
         ],
         "index": index_record(catalogue.sketches(session, version)),
+        "anchored": _anchored(session, store, stand, caller, again),
         "log_size": ledger.size(session),
     }
 
@@ -199,6 +225,20 @@ def role_record(change: RoleChange) -> dict[str, Any]:
         "changed_at": _time(change.changed_at),
         "reason": change.reason,
     }
+
+
+def _anchored(
+    session: Session, store: Store, stand: Standing, caller: Caller, again: Again | None
+) -> dict[str, Any]:
+    """Return how many documents are anchored; the index is opened only if some can be."""
+    if not protected_ids(session):
+        return anchored_record(no_anchors(len(stand.hashes)))
+    finder = Finder(store)
+    try:
+        with finder.look(session, caller) as looking:
+            return anchored_record(anchored(looking, stand.hashes, again=again))
+    finally:
+        finder.close()
 
 
 def index_record(sketches: SketchTable | None) -> dict[str, Any] | None:
@@ -291,6 +331,32 @@ def edge_record(edge: LineageEdge, other: DatasetVersion) -> dict[str, Any]:
         "added_by": edge.added_by,
         "added_at": _time(edge.added_at),
     }
+
+
+def _snapshots(session: Session, version: DatasetVersion, caller: Caller) -> list[dict[str, Any]]:
+    """Return the snapshots with documents of a version, and what evaluation sets cost them."""
+    found = catalogue.snapshots_with(session, version, caller)
+    excluded = exclusion_records(session, [item.mixture_id for item, _ in found])
+    return [
+        _snapshot(item, part) | {"evaluations": excluded.get(item.mixture_id, [])}
+        for item, part in found
+    ]
+
+
+def exclusion_records(
+    session: Session, mixtures: Collection[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return for mixtures how many documents were left out for which evaluation sets, and why."""
+    records: dict[int, list[dict[str, Any]]] = {}
+    for part in catalogue.exclusions(session, mixtures):
+        ref = catalogue.ref_of(part.version)
+        record = {"dataset": str(ref.dataset), "version": part.version.number, **_counts(part)}
+        records.setdefault(part.mixture_id, []).append(record)
+    return records
+
+
+def _counts(part: MixtureExclusion) -> dict[str, int]:
+    return {"exact": part.exact, "near": part.near, "passage": part.passages}
 
 
 def _snapshot(item: Snapshot, part: MixtureInput) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +27,7 @@ from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
 from registry.query import catalogue
+from registry.query.again import Again
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -312,6 +314,11 @@ class TextSource:
                 yield texts
 
 
+def reading(database: Database, store: Store, scratch: Path) -> Again:
+    """Return what reads texts of any version again, from whichever place has them."""
+    return partial(again, database, store, scratch)
+
+
 def again(
     database: Database,
     store: Store,
@@ -333,20 +340,37 @@ def again(
     Raises:
         ConflictError: No place has one of them, or the document table is missing or was changed.
     """
-    ref = catalogue.ref_of(version)
     table = documents.load(
         store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
     )
     hashes = documents.hashes_of(table.column("content_hash"))
+    wanted = Wanted(catalogue.ref_of(version), version, place.order_root, hashes, rows)
+    return from_any_place(database, store, wanted, scratch)
+
+
+def from_any_place(
+    database: Database, store: Store, wanted: Wanted, scratch: Path
+) -> Iterator[pa.Array]:
+    """Give texts of a version, every one checked, from as many of its places as it takes.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        wanted: Which texts.
+        scratch: A folder for texts that are found in another order.
+
+    Raises:
+        SourceFailedError: No place has all of them; of several, why the first one has not.
+    """
     failed: dict[str, SourceFailedError] = {}
-    done = 0
+    rows, done = wanted.rows, 0
     while done < len(rows):
-        source = TextSource(database, store, scratch, avoid=set(failed), ahead=False)
-        wanted = Wanted(ref, version, place.order_root, hashes, rows[done:])
-        if failed and not any(one.uid not in failed for one in source.places(version)):
+        found = TextSource(database, store, scratch, avoid=set(failed), ahead=False)
+        rest = Wanted(wanted.ref, wanted.version, wanted.order_root, wanted.hashes, rows[done:])
+        if failed and not any(one.uid not in failed for one in found.places(wanted.version)):
             raise next(iter(failed.values()))
         try:
-            for batch in source.texts(wanted):
+            for batch in found.texts(rest):
                 yield batch
                 done += len(batch)
         except SourceFailedError as error:

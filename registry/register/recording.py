@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import intents, ledger, readers
+from registry import intents, ledger, readers, versions
 from registry.core.claim import ClaimKind, Property
 from registry.core.dataset import (
     Assessment,
@@ -29,7 +29,6 @@ from registry.db.models import (
     Dataset,
     DatasetVersion,
     Location,
-    Namespace,
     RoleChange,
 )
 from registry.intake.run import Draft
@@ -54,7 +53,11 @@ class Recorded:
 def wanted(session: Session, asked: Asked, draft: Draft) -> Wanted:
     """Return what recording this now would add to the index."""
     owner = catalogue.find_dataset(session, asked.declaration.ref)
-    known = None if owner is None else _known(session, owner, draft)
+    known = (
+        None
+        if owner is None
+        else versions.with_content(session, owner, draft.identity.content_root)
+    )
     if known is None:
         return Wanted.ALL
     base, names = relative([file.path for file in asked.found.files])
@@ -73,11 +76,13 @@ def record(
     """Write the rows and the log entry that binds them, and the rows of the index."""
     found, declaration, options = asked.found, asked.declaration, asked.options
     rows: list[Base] = []
-    owner = _dataset(session, declaration, now, rows)
+    owner = versions.dataset(session, declaration.ref, declaration.visibility, now, rows)
     base, names = relative([file.path for file in found.files])
     same = _same_content(session, draft, owner)
-    known = _known(session, owner, draft)
-    target = known or _new_version(session, owner, draft, now, rows)
+    known = versions.with_content(session, owner, draft.identity.content_root)
+    target = known or versions.version(
+        session, owner, draft.identity, draft.gathered.totals, now, rows
+    )
     place = None
     if known is None or _new_place(session, known, asked, draft, base, names):
         place = Location(
@@ -159,66 +164,8 @@ def _given(
     return made
 
 
-def _known(session: Session, owner: Dataset, draft: Draft) -> DatasetVersion | None:
-    return session.execute(
-        sa.select(DatasetVersion).where(
-            DatasetVersion.dataset_id == owner.id,
-            DatasetVersion.content_root == draft.identity.content_root,
-        )
-    ).scalar_one_or_none()
-
-
 _HERE: Final = -1
 """Stands for the location of this registration in a claim, until that has an id."""
-
-
-def _dataset(
-    session: Session, declaration: Declaration, now: dt.datetime, rows: list[Base]
-) -> Dataset:
-    ref = declaration.ref
-    owner = catalogue.find_dataset(session, ref)
-    if owner is not None:
-        return owner
-    team = session.execute(
-        sa.select(Namespace).where(Namespace.name == ref.namespace)
-    ).scalar_one_or_none()
-    if team is None:
-        team = Namespace(name=ref.namespace, visibility=declaration.visibility, created_at=now)
-        session.add(team)
-        rows.append(team)
-    session.flush()
-    owner = Dataset(
-        namespace_id=team.id, name=ref.name, visibility=declaration.visibility, created_at=now
-    )
-    owner.namespace = team
-    session.add(owner)
-    session.flush()
-    rows.append(owner)
-    return owner
-
-
-def _new_version(
-    session: Session, owner: Dataset, draft: Draft, now: dt.datetime, rows: list[Base]
-) -> DatasetVersion:
-    last = session.execute(
-        sa.select(sa.func.max(DatasetVersion.number)).where(DatasetVersion.dataset_id == owner.id)
-    ).scalar_one()
-    made = DatasetVersion(
-        dataset_id=owner.id,
-        number=(last or 0) + 1,
-        content_root=draft.identity.content_root,
-        documents=draft.gathered.totals.documents,
-        distinct=draft.identity.distinct,
-        empty=draft.gathered.totals.empty,
-        bytes=draft.gathered.totals.bytes,
-        words=draft.gathered.totals.words,
-        registered_at=now,
-    )
-    made.dataset = owner
-    session.add(made)
-    session.flush()
-    rows.append(made)
-    return made
 
 
 def _same_content(session: Session, draft: Draft, owner: Dataset) -> tuple[DatasetRef, ...]:

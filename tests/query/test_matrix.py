@@ -181,7 +181,7 @@ def test_what_was_compared_is_kept(world: World) -> None:
     for path in (world.store.root / "sketches").glob("*/*"):
         path.write_bytes(b"")
     assert record(world) == found
-    with pytest.raises(ConflictError, match="damaged"):
+    with pytest.raises(ConflictError, match="cut short"):
         look(world, anew=True)
     world.register("third", ["x", "y"])
     assert counts(record(world, "first", "third")) == {
