@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gzip
 import json
 import random
@@ -17,7 +16,6 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from registry.core.dataset import Role
 from tests.cli.conftest import cli as cli  # noqa: PLC0414 - the fixture
 from tests.cli.running import Cli
 from tests.world import World
@@ -123,11 +121,9 @@ def test_hidden_outputs_and_questions_are_found_and_both_sides_named(
     ran = cli(
         *command, "register", shared_data / "gsm8k" / "test.jsonl", "--name", QUESTIONS,
         "--text-field", "question", "--origin", "human", "--license", "MIT", "--published",
-        "2021-11", "--passages", "13",
+        "2021-11", "--role", "evaluation",
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    world.clock.now = dt.datetime.now(dt.UTC)
-    world.role(QUESTIONS, Role.EVALUATION)
     crawl = tmp_path / "crawl.jsonl"
     crawl.write_bytes(b"".join(orjson.dumps({"text": page}) + b"\n" for page in made.pages))
     before = world.log_size()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -244,71 +244,6 @@ def _stacked(parts: list[_Piece]) -> _Piece:
         return parts[0]
     entries = np.concatenate([part.entries for part in parts])
     return _Piece(parts[0].side, entries, np.concatenate([part.keys for part in parts]))
-
-
-def keys_of_side(side: Side) -> Iterator[Keys]:
-    """Give the keys of all entries that take part.
-
-    Raises:
-        ConflictError: An entry cannot be read.
-    """
-    for at in range(0, side.segment.entries, PIECE):
-        count = min(PIECE, side.segment.entries - at)
-        yield _piece(side, side.segment.read(at, count)).keys
-
-
-def first_of(side: Side, keys: Keys, most: int) -> Iterator[tuple[Rows, Rows, Rows, Rows]]:
-    """Find the first documents of each location that have some keys.
-
-    Args:
-        side: What is searched; it is not of contents.
-        keys: The keys, each once.
-        most: How many documents of a location are given for a key.
-
-    Yields:
-        Which key, the location and the row of each document; and which keys have more of them.
-
-    Raises:
-        ConflictError: An entry cannot be read.
-    """
-    if not len(keys):
-        return
-    begins, ends = side.segment.ranges(keys)
-    sizes = ends - begins
-    hot = np.flatnonzero(sizes > PIECE)
-    cold = np.flatnonzero((sizes > 0) & (sizes <= PIECE))
-    # Together so many keys have at most two pieces of entries.
-    group = np.cumsum(sizes[cold]) // PIECE
-    starts = np.flatnonzero(np.diff(group, prepend=-1)).tolist()
-    for begin, end in pairwise([*starts, len(cold)]):
-        some = cold[begin:end]
-        question, entries = side.segment.gather(begins[some], ends[some])
-        yield _firsts(side, some[question], entries, most)
-    for key in hot.tolist():
-        for begin in range(int(begins[key]), int(ends[key]), PIECE):
-            entries = side.segment.read(begin, min(PIECE, int(ends[key]) - begin))
-            yield _firsts(side, np.full(len(entries), key), entries, most)
-
-
-def _firsts(side: Side, question: Rows, entries: Array, most: int) -> tuple[Rows, Rows, Rows, Rows]:
-    span, row = side.segment.resolve(locals_of(entries))
-    chosen = side.chosen[span]
-    question, location, row = question[chosen], side.ids[span[chosen]], row[chosen]
-    if not len(question):
-        return question, location, row, question
-    # Those of a key and a location stand side by side, unless they are in several spans.
-    order = np.lexsort((row, location, question))
-    question, location, row = question[order], location[order], row[order]
-    # A document that has a key at several places has an entry for each.
-    new = np.ones(len(row), np.bool_)
-    new[1:] = (np.diff(question) != 0) | (np.diff(location) != 0) | (np.diff(row) != 0)
-    question, location, row = question[new], location[new], row[new]
-    group = np.ones(len(row), np.bool_)
-    group[1:] = (np.diff(question) != 0) | (np.diff(location) != 0)
-    starts = np.flatnonzero(group)
-    rank = np.arange(len(row)) - np.repeat(starts, np.diff(starts, append=len(row)))
-    kept = rank < most
-    return question[kept], location[kept], row[kept], np.unique(question[~kept])
 
 
 def _piece(side: Side, entries: Array) -> _Piece:

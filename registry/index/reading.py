@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from registry.blobs import Store
 from registry.core.contents import Hashes, Mask
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
+from registry.index.asking import Spans
 from registry.index.blocks import OPEN, BlockFile, Keys, Rows, damaged
-from registry.index.joining import Asked, Hubs, Joined, Side, first_of, joined, keys_of_side
+from registry.index.joining import Asked, Hubs, Joined, Side, joined
 from registry.index.parts import Signatures, SketchFile, digest_of
 from registry.index.segment import SegmentFile
 
@@ -295,8 +296,7 @@ class Index:
         """
         wanted = np.fromiter(among, np.int64)
         for held in self._answering(kind, among):
-            side = Side(held.segment, held.ids, np.isin(held.ids, wanted))
-            yield from keys_of_side(side)
+            yield from Spans(held.segment, held.ids, np.isin(held.ids, wanted)).keys()
 
     def some(
         self, kind: SegmentKind, keys: Keys, *, among: Collection[int], most: int
@@ -321,10 +321,10 @@ class Index:
         parts: list[Found] = []
         cut: list[Rows] = []
         for held in self._answering(kind, among):
-            side = Side(held.segment, held.ids, np.isin(held.ids, wanted))
-            for question, location, row, more in first_of(side, keys, most):
-                parts.append(Found(question, location, row))
-                cut.append(more)
+            spans = Spans(held.segment, held.ids, np.isin(held.ids, wanted))
+            for found in spans.firsts(keys, most):
+                parts.append(Found(found.question, found.location, found.row))
+                cut.append(found.more)
         none = np.empty(0, np.int64)
         return _all_of(parts), np.unique(np.concatenate([none, *cut]))
 
