@@ -33,7 +33,7 @@ def test_dates_are_told_with_whose_they_are_and_hints_apart(shelf: World, cli: C
     assert lines[0] == "crawl@1   1 of 4 documents (25.0 %) first seen before 2022-11-30"
     assert "1 document, 1 before: old@1, E1, the word of tester" in ran.out
     assert "doc: 1 of 3 values first seen before 2022-11-30" in ran.out
-    assert "1 document only similar to some of old@1: that lends no date" in ran.out
+    assert "2 documents only similar to some of old@1: that lends no date" in ran.out
     assert lines[-1] == 'a date says "not by later models", never "human"'
     said = cli("first-seen", "crawl", "--before", "2025", "--json").json
     assert (said["first_seen"]["before"], said["first_seen"]["undated"]) == (2, 2)

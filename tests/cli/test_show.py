@@ -70,7 +70,7 @@ def test_the_document_of_a_version(cli: Cli, sqlite_world: World) -> None:
     assert edge["note"] == "the human ones"
     (snapshot,) = record["snapshots"]
     assert set(snapshot) == {
-        "snapshot_root", "certificate", "path", "documents", "bytes", "issued_at",
+        "snapshot_root", "certificate", "path", "documents", "bytes", "issued_at", "evaluations",
     }  # fmt: skip
     assert record["log_size"] == world.log_size()
 

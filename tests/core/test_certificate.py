@@ -76,26 +76,26 @@ def test_a_certificate_from_before_says_nothing_of_evaluation_sets() -> None:
     assert code_of(Certificate.parse, empty) == "E_ENVELOPE"
 
 
-@pytest.mark.parametrize(
-    "bend",
-    [
-        lambda it: it.update(documents=5),
-        lambda it: it.update(documents=11),
-        lambda it: it.update(recall="1e9"),
-        lambda it: it.update(min_similarity="most"),
-        lambda it: it.update(run=-1),
-        lambda it: it.update(more=1),
-        lambda it: it.pop("bytes"),
-        lambda it: it["sets"].append(it["sets"][0]),
-        lambda it: it["sets"][0].update(short_items=10),
-        lambda it: it["sets"][0].update(near_searched=False),
-        lambda it: it["sets"][0].update(near_searched=1),
-        lambda it: it["sets"][0].update(guaranteed_tokens=None),
-        lambda it: it["sets"][0].update(content_root="0"),
-        lambda it: it["not_read"].append(it["not_read"][0]),
-        lambda it: it["not_read"][0].pop("guaranteed_tokens"),
-    ],
-)
+WRONG: dict[str, Bend] = {
+    "too few documents": lambda it: it.update(documents=5),
+    "too many documents": lambda it: it.update(documents=11),
+    "a recall that is no decimal": lambda it: it.update(recall="1e9"),
+    "a similarity in words": lambda it: it.update(min_similarity="most"),
+    "a negative run": lambda it: it.update(run=-1),
+    "a key more": lambda it: it.update(more=1),
+    "a key less": lambda it: it.pop("bytes"),
+    "a set twice": lambda it: it["sets"].append(it["sets"][0]),
+    "more short items than items": lambda it: it["sets"][0].update(short_items=10),
+    "near ones that were not looked for": lambda it: it["sets"][0].update(near_searched=False),
+    "no truth value": lambda it: it["sets"][0].update(near_searched=1),
+    "passages that were not looked for": lambda it: it["sets"][0].update(guaranteed_tokens=None),
+    "no content root": lambda it: it["sets"][0].update(content_root="0"),
+    "an input unread twice": lambda it: it["not_read"].append(it["not_read"][0]),
+    "an unread input without its reach": lambda it: it["not_read"][0].pop("guaranteed_tokens"),
+}
+
+
+@pytest.mark.parametrize("bend", WRONG.values(), ids=WRONG)
 def test_what_is_left_out_adds_up(bend: Bend) -> None:
     wrong = bent(EXCLUDING.to_statement(), lambda it: bend(it["predicate"]["evaluations"]))
     assert code_of(Certificate.parse, wrong) == "E_ENVELOPE"
