@@ -1,13 +1,32 @@
-"""What the options of commands have in common: headings in the help, lists of fields."""
+"""What the options of commands have in common: headings in the help, lists, amounts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from cli.output import clean
+
+_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]B)", re.IGNORECASE)
+
+
+class Amount(click.ParamType[int]):
+    """An amount of memory, such as `512MB` or `4 GB`."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the amount in bytes."""
+        if isinstance(value, int):
+            return value
+        match = _AMOUNT.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no amount of memory, such as `512MB` or `4GB`", param, ctx)
+        return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 class Sectioned(click.Command):

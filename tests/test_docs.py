@@ -165,6 +165,8 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "sources",
                 "whereis",
                 "duplicates",
+                "overlap",
+                "check",
             )
         ),
     ],

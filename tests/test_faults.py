@@ -20,6 +20,8 @@ IN_A_HURRY: Final = {
     "compacts": 7,
     "same-again": 2,
     "correction": 1,
+    "keep": 1,
+    "after-a-killed-keep": 4,
     "export": 1,
     "after-a-killed-register": 4,
     "after-a-killed-export": 4,

@@ -43,7 +43,9 @@ FROM_THE_API: Final = {
     "dataset": "DatasetOut",
     "version": "VersionRecordOut",
     "snapshot": "SnapshotOut",
+    "overlap": "MatrixOut",
     "problem": "Problem",
+    "check": "CheckOut",
     "first-seen": "FirstSeenOut",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
@@ -176,6 +178,11 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("inspect", "inspect", few)
     made.run("inspect", "inspect", folder / "nothing", code=1)
     made.run("register", *register, "--origin", "human", "--license", "MIT", "--keep")
+    made.run("protect", "protect", "people", code=3)
+    made.run("register", *register, "--collected", "2021")
+    made.run("protect", "protect", "people")
+    made.run("protect", "protect", "people", "--min-grade", "E3", code=3)
+    made.run("keep", "keep", "people", "--progress", "json")
     made.run("register", *register)
     made.run("register", *register, "--captured", "2021", "--owner", "us")
     made.run("register", "register", data / "people.jsonl", "--name", "team/copy")
@@ -197,9 +204,15 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run(
         "claim", "claim", "people", "--origin", "assisted", "--reason", "seen", "--where", listed
     )
+    made.run("keep", "keep", "few")
+    made.run("protect", "protect", "labelled", "--cutoff", "2023", code=3)
+    made.run("register", "register", few, "--name", "few", "--lines", "--role", "evaluation")
+    made.run("role", "role", "give", "labelled", "evaluation")
     made.run("whereis", "whereis", people[0]["text"])
     made.run("whereis", "whereis", "--file", data / "few.txt")
     made.run("whereis", "whereis", " ".join(f"nowhere{number}" for number in range(30)))
+    made.run("check", "check", few, "--against", "few", "--report", folder / "out", code=3)
+    made.run("check", "check", data / "labelled.jsonl", "--against", f"people,{data}/people.jsonl")
     made.run("first-seen", "first-seen", "labelled", "--by", "by")
     made.run("first-seen", "first-seen", "people", "--before", "2021")
     made.run("plan", "plan", mix)
@@ -211,9 +224,15 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     for name in ("people", "labelled", "team/copy", "few"):
         made.run("show", "show", name)
         made.run("history", "history", name)
+    made.run("role", "role", "take", "labelled", "evaluation", "--reason", "tried it")
+    made.run("role", "protect", "people", "--release", "--reason", "a claim came")
+    made.run("history", "history", "people")
     made.run("duplicates", "duplicates", "people", "--with", "team/copy", "--out", folder / "p")
     few_pairs = ["--max-pairs", "1", "--min-similarity", "0.3", "--progress", "json"]
     made.run("duplicates", "duplicates", "people", "--exact", *few_pairs)
+    for names in ([], ["people", "team/copy", "few"], ["few"], ["labelled,people"]):
+        made.run("overlap", "overlap", *names)
+    made.ask("overlap", "/v1/overlap?ref=people&ref=team/copy")
     made.run("db-check", "db", "check")
     look_after_the_index(made, data / "labelled.jsonl")
     verify: list[str | Path] = ["verify", snap, "--key", key]
@@ -262,6 +281,7 @@ def look_after_the_index(made: Outputs, source: Path) -> None:
         path.write_bytes(b"")
     moved = source.rename(source.with_suffix(".moved"))
     made.run("index-rebuild", "index", "rebuild", code=3)
+    made.run("overlap", "overlap")
     made.run("index-status", "index", "status")
     damaged = next(storage.glob("segments/*/content-*"))
     raw = damaged.read_bytes()
@@ -362,7 +382,7 @@ def api_schema(name: str) -> dict[str, Any]:
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://firsthand.dev/schemas/v0/{name}.json",
-        "title": f"A {name} as the API answers it",
+        "title": f"A{'n' if name[0] in 'aeiou' else ''} {name} as the API answers it",
     }
     named = _IN_THE_API.get(name) or FROM_THE_API[name]
     return head | _without_title(found.pop(named)) | {"$defs": found}

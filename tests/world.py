@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import assemble, documents, export, home, ledger, lifecycle, register
+from registry import assemble, documents, export, home, keep, ledger, lifecycle, register
 from registry.blobs import Store, write_file
 from registry.core import recipe as recipes
 from registry.core.attest import Signer
@@ -43,6 +43,7 @@ from registry.db import upgrade
 from registry.db.models import (
     Claim,
     DatasetVersion,
+    KeptTexts,
     KeyRole,
     LineageEdge,
     RoleChange,
@@ -272,6 +273,17 @@ class World:
                 note=note,
             )
 
+    def keep(self, name: str, **more: Any) -> keep.Kept:
+        """Put the texts of a version into the vault."""
+        return keep.version(
+            self.database,
+            self.store,
+            DatasetRef.parse(name),
+            kept_by="keeper",
+            clock=self.clock,
+            **more,
+        )
+
     def role(
         self,
         name: str,
@@ -379,7 +391,8 @@ def stray_files(database: Database, store: Store) -> list[str]:
     needs one uses it.
     """
     with database.read() as session:
-        kept = {place.uid: place.kept for place in _locations(session)}
+        places = {place.uid: place.kept for place in _locations(session)}
+        later = set(session.scalars(sa.select(KeptTexts.uid)))
         sketched = {row.location.uid for row in session.scalars(sa.select(SketchTable))}
         segments = {name.partition("/")[0] for name in session.scalars(sa.select(Segment.name))}
     found = []
@@ -388,8 +401,8 @@ def stray_files(database: Database, store: Store) -> list[str]:
         there = {item.name for item in folder.iterdir()} if folder.is_dir() else set()
         owned = {
             "staging": set[str](),
-            "documents": set(kept),
-            "vault": {uid for uid, stays in kept.items() if stays},
+            "documents": set(places),
+            "vault": {uid for uid, stays in places.items() if stays} | later,
             "sketches": sketched,
             "segments": segments,
         }[part]

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from cli.options import Amount
 from cli.output import block, clean, count, emit, json_option, plural, probability, say, share
 from cli.progress import progress_option, stages
 
 if TYPE_CHECKING:
     from registry.duplicates import Report
     from registry.duplicates.report import Capped
-
-_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]B)", re.IGNORECASE)
-
-
-class Amount(click.ParamType[int]):
-    """An amount of memory, such as `512MB` or `4 GB`."""
-
-    name = "amount"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the amount in bytes."""
-        if isinstance(value, int):
-            return value
-        match = _AMOUNT.fullmatch(str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no amount of memory, such as `512MB` or `4GB`", param, ctx)
-        return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 @click.command()

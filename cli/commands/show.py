@@ -47,6 +47,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
         f"{plural(record['words'], 'word')} · registered {record['registered_at'][:10]}"
     ]
     rows: list[tuple[str, str]] = []
+    rows += role_lines(record["roles"])
     rows += _origin(record)
     rows += _dates(record)
     rows += _anchored(record)
@@ -70,12 +71,33 @@ def _screen(record: dict[str, Any]) -> list[str]:
         rows.append(("", "not compared with other datasets yet: the next registration does it"))
     rows += _places(record)
     rows += _lineage(record)
+    rows += _deduplicated(record)
     rows += _snapshots(record)
     missing = _missing(record)
     if missing:
         rows.append(("Missing", ", ".join(missing) + ": not assessed"))
     rows.append(("Content root", record["content_root"]))
     return lines + block(rows)
+
+
+def role_lines(roles: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the roles of a version, and what keeps it from what they promise."""
+    from registry.core.policy import Terms
+
+    rows = []
+    for role in roles:
+        by = f"by {clean(role['changed_by'])}, {role['changed_at'][:10]}"
+        if role["role"] != "protected":
+            rows.append(("Role", f"evaluation set, {by}"))
+            if role["lacking"]:
+                rows.append(("", f"! {clean(role['lacking'])}"))
+            continue
+        terms = f" ({Terms.from_json(role['terms'])})" if role["terms"] else ""
+        rows.append(("Protected", f"{by}{terms}"))
+        if role["breaks"]:
+            rows.append(("", "! does not meet these terms any more; it is protected all the same"))
+        rows += [("", f"  ! {clean(reason['message'])}") for reason in role["breaks"]]
+    return rows
 
 
 def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -245,6 +267,21 @@ def _lineage(record: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _deduplicated(record: dict[str, Any]) -> list[tuple[str, str]]:
+    made = record["deduplication"]
+    if made is None:
+        return []
+    gone = made["removed"]["exact"] + made["removed"]["near"]
+    return [
+        (
+            "Removed",
+            f"{count(gone)} of {plural(made['documents'], 'document')}: "
+            f"{count(made['removed']['exact'])} equal · {count(made['removed']['near'])} near   "
+            f"storage/{made['removals']['name']}",
+        )
+    ]
+
+
 def _missing(record: dict[str, Any]) -> list[str]:
     if not record["acquisition"]:
         return []
@@ -286,6 +323,12 @@ def _event(event: dict[str, Any]) -> str:
     if kind == "location":
         kept = ", texts kept" if event["kept"] else ""
         return f"found at {clean(event['base'])} ({plural(event['files'], 'file')}{kept})"
+    if kind == "kept":
+        return (
+            f"texts of {plural(event['documents'], 'document')} kept by {clean(event['kept_by'])}"
+        )
+    if kind == "role":
+        return _role_event(event)
     if kind == "lineage":
         return f"{event['kind']} from {event['from']}, says {clean(event['added_by'])}"
     if kind == "snapshot":
@@ -300,6 +343,18 @@ def _event(event: dict[str, Any]) -> str:
         f"{event['property']} {word} as {clean(claim_in_words(event))}{about} "
         f"by {clean(event['claimed_by'])}{reason}"
     )
+
+
+def _role_event(event: dict[str, Any]) -> str:
+    from registry.core.policy import Terms
+
+    said = f"made an {event['role']} set" if event["given"] else f"no {event['role']} set any more"
+    if event["role"] == "protected":
+        said = "protected" if event["given"] else "not protected any more"
+    if event["given"] and event["terms"]:
+        said += f" ({Terms.from_json(event['terms'])})"
+    reason = f': "{clean(event["reason"])}"' if event["reason"] else ""
+    return f"{said}, says {clean(event['changed_by'])}{reason}"
 
 
 @click.command("list")
@@ -318,7 +373,9 @@ def dataset_list(home: str | None, as_json: bool) -> None:
     if not rows:
         say("no datasets yet: firsthand register FILES --name NAME")
         return
-    table = [("DATASET", "DOCUMENTS", "TEXT", "ORIGIN", "LICENSE")]
+    # A column for what few have is of use where some have it.
+    roles = any(row["roles"] for row in rows)
+    table = [("DATASET", "DOCUMENTS", "TEXT", "ORIGIN", "LICENSE", *(("ROLE",) if roles else ()))]
     for row in rows:
         origins = ", ".join(row["claimed_origins"]) or "unknown"
         mark = " (disputed)" if row["assessment"] == "disputed" else ""
@@ -329,6 +386,7 @@ def dataset_list(home: str | None, as_json: bool) -> None:
                 size(row["bytes"]),
                 origins + mark,
                 clean(" AND ".join(row["licenses"])) or "-",
+                *((", ".join(row["roles"]) or "-",) if roles else ()),
             )
         )
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]

@@ -25,10 +25,12 @@ from registry.core.dataset import (
     Assessment,
     DatasetRef,
     Origin,
+    Role,
     Visibility,
     check_name,
 )
 from registry.core.lineage import EdgeKind
+from registry.core.policy import Policy
 from registry.db.models import OverlapKind
 
 Item = TypeVar("Item")
@@ -132,6 +134,7 @@ class DatasetOut(BaseModel):
     visibility: Visibility
     version: Number = Field(description="The latest.")
     versions: Number
+    roles: list[Role]
     documents: Count
     bytes: Count
     claimed_origins: list[Origin]
@@ -253,6 +256,41 @@ class LineageOut(BaseModel):
 
     sources: list[EdgeOut] = Field(alias="from")
     derived: list[EdgeOut] = Field(alias="to")
+
+
+class TakenOut(BaseModel):
+    """How many documents went, for one with an equal text and for one with a similar text."""
+
+    exact: Count
+    near: Count
+
+
+class DeduplicatedOut(TakenOut):
+    """What a deduplication took from a version."""
+
+    dataset: Name
+    version: Number
+    protected: bool
+    documents: Count
+    budget: str = Field(description="Which share of its documents might go.")
+
+
+class RemovalsOut(BaseModel):
+    """The file that says which documents went, and for which."""
+
+    name: str = Field(description="Its place in the registry's storage.")
+    sha256: Digest
+
+
+class DeduplicationOut(BaseModel):
+    """How a version was made of others by keeping one of each group of alike documents."""
+
+    rule: str
+    log_size: Count
+    documents: Count
+    removed: TakenOut
+    inputs: list[DeduplicatedOut]
+    removals: RemovalsOut
 
 
 class SnapshotPartOut(BaseModel):
@@ -383,6 +421,46 @@ class IndexOut(BaseModel):
     )
 
 
+class TermsOut(BaseModel):
+    """What was asked of a version before it was protected."""
+
+    policy: Policy
+    cutoff: Time
+    min_grade: str = Field(pattern="^E[0-6]$")
+
+
+class ExampleOut(BaseModel):
+    """A document that a reason is about."""
+
+    row: Number
+    content_hash: Digest
+    where: str
+
+
+class ReasonOut(BaseModel):
+    """Why a version does not meet the policy."""
+
+    code: str
+    documents: Count
+    message: str
+    remedy: str
+    examples: list[ExampleOut]
+
+
+class RoleOut(BaseModel):
+    """What a version is used as, and what keeps it from what that promises."""
+
+    role: Role
+    terms: TermsOut | None = Field(description="Of a protected version; null of others.")
+    changed_by: str
+    changed_at: Time
+    reason: str | None
+    lacking: str | None = Field(description="By what an evaluation set should be found and is not.")
+    breaks: list[ReasonOut] = Field(
+        description="What is said since that breaks the terms; it is protected all the same."
+    )
+
+
 class VersionRecordOut(VersionOut):
     """Everything that is recorded about a version, and what it adds up to under all live claims."""
 
@@ -390,6 +468,7 @@ class VersionRecordOut(VersionOut):
     visibility: Visibility
     origin: Origin
     assessment: Assessment
+    roles: list[RoleOut]
     origins: dict[str, SumsOut]
     human_fraction: HumanFractionOut
     contested: Count
@@ -403,6 +482,7 @@ class VersionRecordOut(VersionOut):
     locations: list[LocationOut]
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
+    deduplication: DeduplicationOut | None
     snapshots: list[HeldOut]
     left_out_of: list[LeftOutOfOut] = Field(
         description="Snapshots that left documents out because they resemble items of this set."
@@ -453,6 +533,26 @@ class DerivedOut(EventOut):
     added_by: str
 
 
+class KeptOut(EventOut):
+    """Its texts were put into the vault."""
+
+    event: Literal["kept"]
+    documents: Count
+    kept_by: str
+
+
+class RoleChangedOut(EventOut):
+    """It was given a role, or one was taken from it."""
+
+    event: Literal["role"]
+    given: bool
+    role: Role
+    terms: TermsOut | None
+    changed_by: str
+    changed_at: Time
+    reason: str | None
+
+
 class ExportedOut(EventOut, SnapshotPartOut):
     """Documents of it went into a snapshot."""
 
@@ -460,7 +560,8 @@ class ExportedOut(EventOut, SnapshotPartOut):
 
 
 AnyEventOut = Annotated[
-    RegisteredOut | FoundOut | ClaimedOut | DerivedOut | ExportedOut, Field(discriminator="event")
+    RegisteredOut | FoundOut | KeptOut | ClaimedOut | DerivedOut | RoleChangedOut | ExportedOut,
+    Field(discriminator="event"),
 ]
 
 

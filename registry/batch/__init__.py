@@ -4,7 +4,7 @@
 Parquet files. Nothing is written to the catalogue, and texts are never shuffled.
 """
 
-from registry.batch.run import Asked, Found, find
+from registry.batch.run import Asked, Compared, Found, find, pairs, texts
 from registry.batch.sources import ROW_BITS, Source
 
-__all__ = ["ROW_BITS", "Asked", "Found", "Source", "find"]
+__all__ = ["ROW_BITS", "Asked", "Compared", "Found", "Source", "find", "pairs", "texts"]

@@ -116,11 +116,26 @@ def bands(
 
 
 def candidates(
-    made: Stage, number: int, limit: int, bench: Bench, *, between: bool
+    made: Stage,
+    number: int,
+    limit: int,
+    bench: Bench,
+    *,
+    between: bool,
+    ranks: Path | None = None,
 ) -> Mapping[str, Any]:
     """Write the pairs of texts that share a band, each once, in order.
 
     Bands are joined one after the other, which bounds the memory and tells how far it is.
+
+    Args:
+        made: The bands.
+        number: How many.
+        limit: From how many pairs on a band key becomes a star.
+        bench: Where the file goes.
+        between: Whether there are two sides.
+        ranks: The rank of each text, for stars around the text of the lowest rank; None for stars
+            around the smallest text.
     """
     capped = np.zeros(3, np.int64)
     parts = []
@@ -132,9 +147,17 @@ def candidates(
             # A file, so that it is made once and not with every look at it.
             engine.write(sql.buckets(between=between), shared)
             engine.see("buckets", shared)
-            engine.write(sql.found(limit), parts[-1])
-            capped += np.array(engine.one(sql.capped(limit)), np.int64)
+            cut = np.array(engine.one(sql.capped(limit)), np.int64)
+            hubs = bench.file("hubs.parquet")
+            ranked = ranks is not None and bool(cut[0])
+            if ranks is not None and ranked:
+                engine.see("ranks", ranks)
+                engine.write(sql.hubs(limit), hubs)
+                engine.see("hubs", hubs)
+            engine.write(sql.found(limit, ranked=ranked), parts[-1])
+            capped += cut
         shared.unlink()
+        hubs.unlink(missing_ok=True)
         bench.tell(band + 1, number + 1)
     with bench.engine() as engine:
         engine.see("found", parts)

@@ -33,6 +33,8 @@ from registry.errors import InvalidInputError
 RULE: Final = "near/v1"
 PAIR_LIMIT: Final = 5_000_000
 """How many pairs one band key, or one text with copies, may make before it becomes a star."""
+RANKS: Final = "ranks.parquet"
+"""The file of a stage of ranks."""
 MOST_PAIRS: Final = 10**15
 """The largest such limit: canonical JSON and the columns of the engine hold it."""
 
@@ -65,6 +67,9 @@ class Asked:
         pair_limit: How many pairs one band key may make before it becomes a star.
         limits: Memory and threads.
         edges_in_memory: How many pairs make clusters in memory; None for as many as fit.
+        ranks: The rank of each text (`text_id`, `rank`), in a stage of one file `ranks.parquet`: a
+            star is made around the text of the lowest rank. None for the smallest text. Only for
+            one side.
     """
 
     mine: Sequence[Source]
@@ -75,6 +80,7 @@ class Asked:
     pair_limit: int = PAIR_LIMIT
     limits: Limits = field(default_factory=Limits)
     edges_in_memory: int | None = None
+    ranks: Stage | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
@@ -112,23 +118,32 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a run found; its files stay while its workspace is open.
+class Compared:
+    """Every pair of texts that was compared; the files stay while the workspace is open.
 
     Attributes:
         asked: What was asked.
         texts: The stage with the different texts and their copies.
         compared: The stage with every pair of texts that was compared.
-        clusters: The stage with the clusters.
         capped: Band keys that made too many pairs: how many, of how many texts, how many pairs.
-        reused: The stages that were there already.
     """
 
     asked: Asked
     texts: Stage
     compared: Stage
-    clusters: Stage
     capped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Compared):
+    """What a run found; its files stay while its workspace is open.
+
+    Attributes:
+        clusters: The stage with the clusters.
+        reused: The stages that were there already.
+    """
+
+    clusters: Stage
     reused: tuple[str, ...]
 
     def see(self, engine: Engine) -> None:
@@ -160,6 +175,24 @@ def find(
     return _Run(asked, space, on_progress).find()
 
 
+def pairs(
+    asked: Asked, space: Workspace, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Compared:
+    """Compare as `find` does, and do not look for clusters; see there."""
+    return _Run(asked, space, on_progress).pairs()
+
+
+def texts(
+    asked: Asked, space: Workspace, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Stage:
+    """Return the different texts and their copies alone; `pairs` finds them there later.
+
+    Raises:
+        RegistryError: As in `find`.
+    """
+    return _Run(asked, space, on_progress).texts()
+
+
 class _Run:
     """Makes the stages, each from those before it."""
 
@@ -174,17 +207,32 @@ class _Run:
 
     def find(self) -> Found:
         asked = self._asked
+        texts, found, compared = self._pairs()
+        grouped = self._clusters(texts, compared)
+        self._drop()
+        reused = tuple(stage.name for stage in (texts, compared, grouped) if not stage.made)
+        return Found(asked, texts, compared, found.facts["capped"], grouped, reused)
+
+    def pairs(self) -> Compared:
+        texts, found, compared = self._pairs()
+        self._drop()
+        return Compared(self._asked, texts, compared, found.facts["capped"])
+
+    def texts(self) -> Stage:
+        texts = self._texts()
+        self._drop()
+        return texts
+
+    def _pairs(self) -> tuple[Stage, Stage, Stage]:
         texts = self._texts()
         found = self._candidates(texts)
-        compared = self._compared(found)
-        grouped = self._clusters(texts, compared)
-        kept = [texts, compared, grouped]
+        return texts, found, self._compared(found)
+
+    def _drop(self) -> None:
         for stage in self._stages:
             # What is large and quickly made again; the rest serves another threshold.
             if stage.name in ("documents", "bands", material.SIGNATURES, material.SHINGLES):
                 self._space.drop(stage)
-        reused = tuple(stage.name for stage in kept if not stage.made)
-        return Found(asked, texts, compared, grouped, found.facts["capped"], reused)
 
     def _texts(self) -> Stage:
         asked = self._asked
@@ -220,10 +268,18 @@ class _Run:
                 ),
             )
             return candidates.candidates(
-                bands, params.bands, asked.pair_limit, bench, between=asked.between
+                bands,
+                params.bands,
+                asked.pair_limit,
+                bench,
+                between=asked.between,
+                ranks=None if asked.ranks is None else asked.ranks.file(RANKS),
             )
 
-        return self._stage("candidates", {**sketches, "limit": asked.pair_limit}, make)
+        made_of = {**sketches, "limit": asked.pair_limit}
+        if asked.ranks is not None:
+            made_of["ranks"] = asked.ranks.key
+        return self._stage("candidates", made_of, make)
 
     def _compared(self, found: Stage) -> Stage:
         exact = self._asked.exact

@@ -12,12 +12,15 @@ Views and their columns::
     texts       text_id, content_hash, mine, theirs, mine_first, theirs_first, sketched
     copies      text_id, document, side, leads
     band        band_key, text_id, in_mine, in_theirs
+    ranks       text_id, rank
     buckets     band_key, members, pairs, mine_hub, theirs_hub
+    hubs        band_key, hub
     found       left_text, right_text
     candidates  left_text, right_text
     compared    left_text, right_text, similarity, estimate
     verified    the same, accepted
     edges       upper, lower
+    ranked      worse, better, similarity, estimate
     components  text_id, cluster
     clusters    document, cluster
 
@@ -82,8 +85,37 @@ HAVING count(*) > 1 AND sum(in_mine) > 0 AND sum(in_theirs) > 0
 """
 
 
-def found(limit: int) -> str:
-    """Return the pairs of texts that share a key of a band; stars where they are too many."""
+def hubs(limit: int) -> str:
+    """Return for each key that makes too many pairs the text of the lowest rank that has it."""
+    return f"""
+SELECT best.band_key, ranks.text_id AS hub
+FROM (SELECT band.band_key, min(ranks.rank) AS lowest
+      FROM band JOIN buckets ON band.band_key = buckets.band_key
+      JOIN ranks ON band.text_id = ranks.text_id
+      WHERE buckets.pairs > {limit} GROUP BY band.band_key) best
+JOIN ranks ON best.lowest = ranks.rank
+"""
+
+
+def found(limit: int, *, ranked: bool) -> str:
+    """Return the pairs of texts that share a key of a band; stars where they are too many.
+
+    Args:
+        limit: How many pairs are too many.
+        ranked: Take hubs for stars from `hubs`; otherwise each is the smallest text.
+    """
+    stars = (
+        "SELECT band.text_id, hubs.hub FROM band JOIN hubs ON band.band_key = hubs.band_key"
+        if ranked
+        else f"""
+      SELECT band.text_id, buckets.mine_hub AS hub
+      FROM band JOIN buckets ON band.band_key = buckets.band_key
+      WHERE buckets.pairs > {limit} AND band.in_theirs = 1
+      UNION ALL
+      SELECT band.text_id, buckets.theirs_hub AS hub
+      FROM band JOIN buckets ON band.band_key = buckets.band_key
+      WHERE buckets.pairs > {limit} AND band.in_mine = 1"""
+    )
     return f"""
 SELECT one.text_id AS left_text, two.text_id AS right_text
 FROM (SELECT band.band_key, band.text_id, band.in_mine, band.in_theirs
@@ -95,13 +127,7 @@ WHERE one.text_id < two.text_id
 UNION ALL
 SELECT CASE WHEN hub < text_id THEN hub ELSE text_id END AS left_text,
        CASE WHEN hub < text_id THEN text_id ELSE hub END AS right_text
-FROM (SELECT band.text_id, buckets.mine_hub AS hub
-      FROM band JOIN buckets ON band.band_key = buckets.band_key
-      WHERE buckets.pairs > {limit} AND band.in_theirs = 1
-      UNION ALL
-      SELECT band.text_id, buckets.theirs_hub AS hub
-      FROM band JOIN buckets ON band.band_key = buckets.band_key
-      WHERE buckets.pairs > {limit} AND band.in_mine = 1) star
+FROM ({stars}) star
 WHERE hub <> text_id
 """
 
@@ -168,6 +194,16 @@ SELECT cast(coalesce(sum(mine), 0) AS BIGINT), cast(coalesce(sum(theirs), 0) AS 
        cast(coalesce(sum(CASE WHEN sketched = 1 THEN 0 ELSE mine + theirs END), 0) AS BIGINT),
        count(*)
 FROM texts
+"""
+
+RANKED: Final = """
+SELECT CASE WHEN one.rank > two.rank THEN one.rank ELSE two.rank END AS worse,
+       CASE WHEN one.rank > two.rank THEN two.rank ELSE one.rank END AS better,
+       verified.similarity, verified.estimate
+FROM verified JOIN ranks one ON verified.left_text = one.text_id
+JOIN ranks two ON verified.right_text = two.text_id
+WHERE verified.accepted
+ORDER BY worse, better
 """
 
 # Components (Kiveris and others, "Connected Components in MapReduce and Beyond", 2014): edges point

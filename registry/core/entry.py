@@ -61,6 +61,13 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
     "snapshots": (
         "id", "mixture_id", "key_id", "snapshot_root", "certificate_digest", "path", "issued_at",
     ),
+    "deduplications": (
+        "id", "version_id", "rule", "log_size", "documents", "exact", "near", "removals_digest",
+        "made_by", "made_at",
+    ),
+    "deduplication_inputs": (
+        "id", "deduplication_id", "version_id", "protected", "documents", "exact", "near", "budget",
+    ),
 }  # fmt: skip
 """The tables and columns that the log binds. Not bound: intents, and the log's own tables."""
 
@@ -76,6 +83,7 @@ class EntryKind(StrEnum):
     ROLE_CHANGED = "role.changed"
     TEXTS_KEPT = "texts.kept"
     SNAPSHOT_EXPORTED = "snapshot.exported"
+    VERSION_DEDUPLICATED = "version.deduplicated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -392,6 +392,69 @@ class Snapshot(Base):
     key: Mapped[SigningKey] = relationship(lazy="joined", innerjoin=True)
 
 
+class Deduplication(Base):
+    """A version was made of others by keeping one of each group of alike documents.
+
+    The file of removals, `removals.parquet`, lies with the document table of the version's first
+    location.
+
+    Attributes:
+        rule: What counted as alike, and in which order documents were kept.
+        log_size: The state of the catalogue that it was decided in.
+        documents: How many documents the inputs have.
+        exact: How many of them went for one with an equal text.
+        near: How many went for one with a similar text.
+        removals_digest: SHA-256 of the file of removals.
+    """
+
+    __tablename__ = "deduplications"
+    __table_args__ = (
+        CheckConstraint("exact >= 0 AND near >= 0 AND exact + near <= documents", name="sums"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"), unique=True)
+    rule: Mapped[str]
+    log_size: Mapped[int]
+    documents: Mapped[int]
+    exact: Mapped[int]
+    near: Mapped[int]
+    removals_digest: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
+class DeduplicationInput(Base):
+    """What a deduplication took from a version.
+
+    Attributes:
+        protected: Whether the version was protected then.
+        documents: How many documents it has.
+        exact: How many of them went for one with an equal text.
+        near: How many went for one with a similar text.
+        budget: Which share of them might go, as a decimal fraction.
+    """
+
+    __tablename__ = "deduplication_inputs"
+    __table_args__ = (
+        UniqueConstraint("deduplication_id", "version_id"),
+        Index(None, "version_id"),
+        CheckConstraint("exact >= 0 AND near >= 0 AND exact + near <= documents", name="sums"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    deduplication_id: Mapped[int] = mapped_column(ForeignKey("deduplications.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    protected: Mapped[bool]
+    documents: Mapped[int]
+    exact: Mapped[int]
+    near: Mapped[int]
+    budget: Mapped[str]
+    deduplication: Mapped[Deduplication] = relationship(lazy="joined", innerjoin=True)
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
 class LogEntry(Base):
     """A leaf of the transparency log. `position` is given by one sequencer, without gaps."""
 

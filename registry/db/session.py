@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 
-HEAD: Final = "20261124_exclusions"
+HEAD: Final = "20261125_dedup"
 """The revision that this code works with; a test compares it with `migrations/`."""
 
 BUSY_SECONDS: Final = 30.0

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-import pyarrow as pa
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
-from registry.batch import Asked, Found, Source, sketched
+from registry.batch import Asked, Found
 from registry.batch import find as compare
 from registry.batch.engine import Engine, Limits
 from registry.batch.run import PAIR_LIMIT, Progress
-from registry.batch.sources import Ids
 from registry.batch.stages import Workspace
 from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.dataset import DatasetRef
-from registry.core.sketch import SketchParams, require_scheme
-from registry.db.models import DatasetVersion, Location, SketchTable
+from registry.core.sketch import SketchParams
 from registry.db.session import Database
 from registry.duplicates import listing
 from registry.duplicates.report import Capped, Report, summarize
-from registry.errors import ConflictError, InvalidInputError
-from registry.query import catalogue, texts
-
-FOLDER: Final = "batch"
-"""Where stages are kept below the storage, unless another folder is given."""
+from registry.errors import InvalidInputError
+from registry.query import catalogue, compared
+from registry.query.compared import FOLDER, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +48,6 @@ class Wanted:
     pair_limit: int = PAIR_LIMIT
     limits: Limits = field(default_factory=Limits)
     temp: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """A version that was found, and what was stored of it."""
-
-    ref: DatasetRef
-    version: DatasetVersion
-    place: Location
-    table: SketchTable
 
 
 def find(
@@ -99,14 +80,16 @@ def find(
     if wanted.out is not None:
         listing.check(wanted.out)
     with database.read() as session:
-        mine = _side(session, wanted.ref, caller)
-        theirs = None if wanted.other is None else _side(session, wanted.other, caller)
+        mine = compared.side(session, catalogue.version(session, wanted.ref, caller))
+        theirs = None
+        if wanted.other is not None:
+            theirs = compared.side(session, catalogue.version(session, wanted.other, caller))
     if theirs is not None:
         _check_pair(mine, theirs)
     sides = [mine] if theirs is None else [mine, theirs]
     refs = {side.version.id: side.ref for side in sides}
     with Workspace(wanted.temp or store.root / FOLDER) as space, space.scratch() as scratch:
-        one, *two = (_source(database, store, side, scratch) for side in sides)
+        one, *two = (compared.source(database, store, side, scratch) for side in sides)
         asked = Asked(
             mine=[one],
             theirs=two,
@@ -148,41 +131,10 @@ def _list(
     )
 
 
-def _side(session: Session, ref: DatasetRef, caller: Caller) -> _Side:
-    version = catalogue.version(session, ref, caller)
-    place = catalogue.locations(session, version)[0]
-    name = catalogue.ref_of(version)
-    table = session.execute(
-        sa.select(SketchTable).where(SketchTable.location_id == place.id)
-    ).scalar_one_or_none()
-    if table is None:
-        raise ConflictError(
-            f"`{name.short}` has no sketches",
-            hint="run `firsthand index rebuild`, which makes them from the texts",
-        )
-    require_scheme(table.scheme)
-    return _Side(name, version, place, table)
-
-
-def _check_pair(mine: _Side, theirs: _Side) -> None:
+def _check_pair(mine: Side, theirs: Side) -> None:
     if mine.version.id == theirs.version.id:
         raise InvalidInputError(
             f"`{mine.ref.short}` would be compared with itself",
             hint="leave out `--with` to find what repeats within a version",
         )
-    one, two = mine.table.permutations, theirs.table.permutations
-    if one != two:
-        raise ConflictError(
-            f"the sketches of `{mine.ref.short}` have {one} permutations, "
-            f"those of `{theirs.ref.short}` {two}: they do not compare",
-            hint="make both anew with `firsthand index rebuild`",
-        )
-
-
-def _source(database: Database, store: Store, side: _Side, scratch: Path) -> Source:
-    version, place = side.version, side.place
-
-    def read(rows: Ids) -> Iterator[pa.Array]:
-        return texts.again(database, store, scratch, version, place, rows)
-
-    return sketched.source(version, place, side.table, store, texts=read)
+    compared.check_alike([mine, theirs])

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.blobs import Store
-from registry.core.contents import Hashes
+from registry.core.contents import Hashes, Mask
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
 from registry.index.blocks import OPEN, BlockFile, Keys, Rows, damaged
-from registry.index.joining import Joined, Side, first_of, joined, keys_of_side
+from registry.index.joining import Asked, Hubs, Joined, Side, first_of, joined, keys_of_side
 from registry.index.parts import Signatures, SketchFile, digest_of
 from registry.index.segment import SegmentFile
 
@@ -335,9 +335,11 @@ class Index:
         *,
         among: Collection[int] | None = None,
         within: bool = False,
-        stars_above: int | None = None,
+        hubs: Hubs | None = None,
+        rows: Mask | None = None,
+        without: Mapping[int, Rows] | None = None,
     ) -> Iterator[Joined]:
-        """Join all documents of a location with those of the others that share a key with them.
+        """Join documents of a location with those of the others that share a key with them.
 
         A pair is given once for each key that both have. The location itself takes part only if
         asked for; then each two of its documents make one pair, the earlier row first.
@@ -347,10 +349,12 @@ class Index:
             mine: The location.
             among: The other locations that take part; None for all.
             within: Also join the location with itself.
-            stars_above: Of a key that makes more pairs than this with a piece of another segment,
-                give only those that have the first of my documents, or the first of a location:
-                each document still has a pair with each location that it has one with, but not
-                every pair is listed. None to list them all.
+            hubs: Of very many documents that share a key only so many of a location are joined
+                with all others: each document still has a pair with each location that it has one
+                with, but not every pair is given. None to give them all.
+            rows: Which of my documents take part; None for all. Not together with `within`.
+            without: Rows of mine, each once, that make no pair with a location. Where most of them
+                make none, they are left out before anything is joined.
 
         Yields:
             Rows of the location; ids of other locations; rows there. Not more than some 2^20.
@@ -359,19 +363,20 @@ class Index:
             ConflictError: What is needed of the index is damaged.
         """
         allowed = None if among is None else np.fromiter(among, np.int64)
+        asked = Asked(rows, without or {})
         sides, others = [], []
         for held in self._kinds[kind]:
             own = held.ids == mine
             if own.any():
-                sides.append(Side(held.segment, held.ids, own))
+                sides.append(Side(held.segment, held.ids, own, asked.rows))
             chosen = (held.ids >= 0) & ~own
             if allowed is not None:
                 chosen &= np.isin(held.ids, allowed)
             if within:
                 chosen |= own
-            if chosen.any():
-                others.append(Side(held.segment, held.ids, chosen))
-        return joined(sides, others, stars_above=stars_above)
+            for some in asked.alike(held.ids, chosen):
+                others.append(Side(held.segment, held.ids, some, asked.of(held.ids[some])))
+        return asked.kept(joined(sides, others, hubs=hubs))
 
     def signatures(self, location_id: int, rows: Rows) -> Signatures:
         """Return the signatures of documents of a location, in the order asked for.

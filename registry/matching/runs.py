@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,12 +15,10 @@ from registry.core.sketch import PASSAGE, passage_hashes
 from registry.readers import text_buffers
 
 _Keys = npt.NDArray[np.uint64]
-_AT_ONCE: Final = 1 << 18
-"""How many hashes are looked for at a time."""
+_AT_ONCE: Final = 1 << 20
+"""At how many places where texts agree is looked at a time."""
 _REPEATED: Final = 16
 """A run of eight tokens that a text repeats, as in `0 0 0 0`, is met at so many places."""
-MOST_TEXTS: Final = 1 << 24
-"""How many texts can be hashed together: a hash leaves 24 bits for the number of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,6 @@ class Hashed:
         keys, _ = passage_hashes(data, offsets)
         many = np.maximum(tokens - PASSAGE + 1, 0)
         return cls(keys, np.concatenate([[0], np.cumsum(many)]), tokens)
-
-    def places(self, texts: Rows) -> tuple[Rows, Rows]:
-        """Return where the hashes of some texts are: for each the position in `texts`, and its."""
-        sizes = self.begins[texts + 1] - self.begins[texts]
-        of = np.repeat(np.arange(len(texts)), sizes)
-        firsts = np.cumsum(sizes) - sizes
-        return of, np.arange(len(of)) - firsts[of] + self.begins[texts][of]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +69,31 @@ def shared(one: Hashed, two: Hashed, first: Rows, second: Rows) -> Shared:
         first: For each pair, which of the former.
         second: And which of the latter.
     """
-    many = len(first)
-    found = Shared(*(np.zeros(many, np.int64) for _ in range(3)))
-    texts = np.unique(first)
-    of, place = one.places(texts)
-    # The number of the text goes into the low bits, so that one search does for all texts.
-    keys = one.keys[place] | texts[of].astype(np.uint64)
-    order = np.argsort(keys, kind="stable")
-    keys, place = keys[order], place[order]
-    group = np.cumsum(two.begins[second + 1] - two.begins[second]) // _AT_ONCE
-    starts = np.flatnonzero(np.diff(group, prepend=-1)).tolist()
-    for begin, end in pairwise([*starts, many]):
-        some = np.arange(begin, end)
-        pair, there = two.places(second[some])
-        asked = two.keys[there] | first[some][pair].astype(np.uint64)
-        low = np.searchsorted(keys, asked)
-        times = np.searchsorted(keys, asked, side="right") - low
-        hits = np.flatnonzero(times)
-        times = np.minimum(times[hits], _REPEATED)
-        pair, there, low = pair[hits], there[hits], low[hits]
-        found.covered[some] = _covered(pair, there, len(some))
-        met = np.repeat(np.arange(len(hits)), times)
-        further = np.arange(len(met)) - (np.cumsum(times) - times)[met]
-        here = place[low[met] + further] - one.begins[first[some][pair[met]]]
-        _longest(some[pair[met]], here, there[met], found)
+    from registry.core.kernel import meeting
+
+    found = Shared(*(np.zeros(len(first), np.int64) for _ in range(3)))
+    order = np.argsort(first, kind="stable")
+    first, second = first[order], second[order]
+    longest = int(np.diff(one.begins).max(initial=0))
+    most = int(np.diff(two.begins).max(initial=0))
+    heads = np.empty(max(16, 1 << (2 * longest).bit_length()), np.int64)
+    links = np.empty(longest, np.int64)
+    pair, here, there = (np.empty(max(_AT_ONCE, _REPEATED * most), np.int64) for _ in range(3))
+    begin = 0
+    while begin < len(first):
+        begin, many = meeting.meetings(
+            one.keys, one.begins, two.keys, two.begins, first, second, begin, _REPEATED,
+            heads, links, pair, here, there,
+        )  # fmt: skip
+        which = order[pair[:many]]
+        found.covered[:] += _covered(which, there[:many], len(first))
+        _longest(which, here[:many], there[:many], found)
     return found
 
 
 def _covered(pair: Rows, there: Rows, many: int) -> Rows:
     """Return how many tokens the runs of eight that begin at some places cover, per pair."""
+    # Those of a pair stand side by side, ascending; one that is met several times counts once.
     each = np.full(len(pair), PASSAGE, np.int64)
     same = pair[1:] == pair[:-1]
     each[:-1][same] = np.minimum(np.diff(there)[same], PASSAGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from registry import documents
 from registry.core.contents import Rows, leading
-from registry.core.sketch import PASSAGE, Sketches, similarity, sketch
+from registry.core.sketch import PASSAGE, Sketches, SketchParams, similarity, sketch
 from registry.db.models import SegmentKind
 from registry.errors import RegistryError
 from registry.index.reading import Index
@@ -30,8 +30,10 @@ _BUCKET: Final = 256
 """How many documents of a version are compared that share a key of a band with a text."""
 _SHARED: Final = 256
 """The same, of a passage."""
-_TIMES: Final = 8
+_TIMES: Final = 4
 _CHUNK: Final = 1 << 14
+_SMALL: Final = SketchParams(permutations=1, bands=1, rows=1)
+"""Where only passages are wanted."""
 _READ: Final = 1 << 13
 """How many texts are compared with a batch of documents at a time."""
 
@@ -71,6 +73,7 @@ class Scanner:
         self._locations = np.array(order, np.int64)
         self._runs = np.array([self._targets[at].run for at in order], np.int64)
         self._windows = np.array([self.reach[at].window or 0 for at in order], np.int64)
+        self._widths = np.unique(self._windows)
         self._limits = np.array(
             [MOST if self._targets[at].every else listed for at in order], np.int64
         )
@@ -191,18 +194,44 @@ class Scanner:
         sharing = np.zeros(len(different), np.bool_)
         sharing[hits.question] = True
         which = np.unique(made.passage_rows[maybe[sharing[of]]]).astype(np.int64)
-        hashed = Hashed.of(texts.take(pa.array(which)))
+        taken = texts.take(pa.array(which))
+        hashed = Hashed.of(taken)
         text = np.repeat(np.arange(len(which)), np.diff(hashed.begins))
         token = np.arange(len(hashed.keys)) - hashed.begins[text]
         at = np.minimum(np.searchsorted(different, hashed.keys), len(different) - 1)
         same = (different[at] == hashed.keys) & sharing[at]
-        key, place = _expanded(hits.question, at[same], np.flatnonzero(same))
-        return self._runs_of(which[text[place]], token[place], hits.location[key], hits.row[key])
+        hit, place = _expanded(hits.question, at[same], np.flatnonzero(same))
+        location, row = hits.location[hit], hits.row[hit]
+        least = self._least(taken, hashed, text)
+        sure = least[np.searchsorted(self._widths, self._of(location, self._windows)), place]
+        return self._runs_of(
+            _Meetings(which[text[place]], token[place], location, row, at[place], sure)
+        )
 
-    def _runs_of(self, question: Rows, token: Rows, location: Rows, row: Rows) -> Matches:
-        """Put places where a text and a document have the same run of eight tokens together."""
-        order = np.lexsort((token, row, location, question))
-        question, token, location, row = (it[order] for it in (question, token, location, row))
+    def _least(self, texts: pa.Array, hashed: Hashed, text: Rows) -> npt.NDArray[np.bool_]:
+        """Return which hashes of texts are the least of a window, for each width of windows.
+
+        A run that is as long as a window is shared with a document only if the least hash of the
+        window is one that winnowing selected there.
+        """
+        of = text.astype(np.uint64)
+        found = []
+        for width in self._widths.tolist():
+            made = sketch(*text_buffers(texts), params=_SMALL, window=max(width, 1))
+            chosen = made.passages | made.passage_rows.astype(np.uint64)
+            found.append(np.isin(hashed.keys | of, chosen))
+        return np.stack(found)
+
+    def _runs_of(self, met: _Meetings) -> Matches:
+        """Put the places where a text and a document have the same run of eight tokens together.
+
+        A document with one such run is left out if no shared run of the length that is guaranteed
+        can be there, unless all items are named.
+        """
+        order = np.lexsort((met.token, met.row, met.location, met.question))
+        question, token, location, row = (
+            it[order] for it in (met.question, met.token, met.location, met.row)
+        )
         new = np.ones(len(order), np.bool_)
         new[1:] = (np.diff(question) != 0) | (np.diff(location) != 0) | (np.diff(row) != 0)
         # Of a run that is shared, no two neighbors among those found are further apart.
@@ -216,7 +245,11 @@ class Scanner:
         found = Matches.of_kind(
             Kind.PASSAGE, question[firsts], location[firsts], row[firsts], run=longest
         )
-        return replace(found, token=token[firsts])
+        keys = met.key[order]
+        several = np.minimum.reduceat(keys, firsts) != np.maximum.reduceat(keys, firsts)
+        every = self._of(found.location, self._limits) == MOST
+        likely = np.logical_or.reduceat(met.sure[order], firsts) | several | every
+        return replace(found, token=token[firsts]).at(likely)
 
     def _compared(self, location: int, found: Matches, texts: pa.Array) -> Matches:
         if self._texts is None:
@@ -286,6 +319,27 @@ class Scanner:
     def _of(self, location: Rows, values: Rows) -> Rows:
         """Return what is known of the version of each location."""
         return values[np.searchsorted(self._locations, location)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Meetings:
+    """Places where a text and a document have the same run of eight tokens.
+
+    Attributes:
+        question: Which text.
+        token: Where in it.
+        location: Where the document is.
+        row: Its row there.
+        key: Which run of eight tokens.
+        sure: Whether a run of the length that is guaranteed may be shared there.
+    """
+
+    question: Rows
+    token: Rows
+    location: Rows
+    row: Rows
+    key: Rows
+    sure: npt.NDArray[np.bool_]
 
 
 def _expanded(key: Rows, of: Rows, question: Rows) -> tuple[Rows, Rows]:

@@ -23,6 +23,7 @@ from registry.db.models import (
     Claim,
     Dataset,
     DatasetVersion,
+    KeptTexts,
     LineageEdge,
     Location,
     Mixture,
@@ -172,6 +173,31 @@ def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:
     return (
         session.execute(
             sa.select(Location).where(Location.version_id == of.id).order_by(Location.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def kept(session: Session, of: DatasetVersion) -> dict[int, str]:
+    """Return, by the ids of its locations, under which uid the vault has the texts of a version.
+
+    Texts are kept with the registration of a location or after it; the latest counts.
+    """
+    found = {place.id: place.uid for place in locations(session, of) if place.kept}
+    for later in kept_later(session, of):
+        found[later.location_id] = later.uid
+    return found
+
+
+def kept_later(session: Session, of: DatasetVersion) -> Sequence[KeptTexts]:
+    """Return how texts of a version got into the vault after it was registered, oldest first."""
+    return (
+        session.execute(
+            sa.select(KeptTexts)
+            .join(Location, Location.id == KeptTexts.location_id)
+            .where(Location.version_id == of.id)
+            .order_by(KeptTexts.id)
         )
         .scalars()
         .all()

@@ -29,7 +29,7 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.errors import NotFoundError
-from registry.query import catalogue, show
+from registry.query import catalogue, protection, show
 from registry.query.page import Page
 from registry.query.show import claim_record, dataset_record, version_sums
 from registry.query.visible import visible, visible_snapshot
@@ -94,7 +94,11 @@ def datasets(
     rows = session.execute(asked).all()
     found = [latest for latest, _, _ in rows[:limit]]
     counts, claims = _how_many(session, found), _claims_of(session, found)
-    items = [dataset_record(it, counts[it.dataset_id], claims[it.id]) for it in found]
+    roles = protection.by_version(session, [it.id for it in found])
+    items = [
+        dataset_record(it, counts[it.dataset_id], claims[it.id], roles.get(it.id, []))
+        for it in found
+    ]
     return Page(items, items[-1]["dataset"] if len(rows) > limit else None)
 
 
@@ -172,6 +176,7 @@ def dataset(session: Session, ref: DatasetRef, caller: Caller) -> dict[str, Any]
         latest,
         _how_many(session, [latest])[latest.dataset_id],
         _claims_of(session, [latest])[latest.id],
+        protection.by_version(session, [latest.id]).get(latest.id, []),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import intents, ledger, readers
+from registry import intents, ledger, readers, versions
 from registry.core.claim import ClaimKind, Property
 from registry.core.dataset import (
     Assessment,
@@ -29,11 +29,11 @@ from registry.db.models import (
     Dataset,
     DatasetVersion,
     Location,
-    Namespace,
+    RoleChange,
 )
 from registry.intake.run import Draft
 from registry.places import relative
-from registry.query import catalogue
+from registry.query import catalogue, protection
 from registry.register import indexing
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
 from registry.register.indexing import Made, Wanted
@@ -53,7 +53,11 @@ class Recorded:
 def wanted(session: Session, asked: Asked, draft: Draft) -> Wanted:
     """Return what recording this now would add to the index."""
     owner = catalogue.find_dataset(session, asked.declaration.ref)
-    known = None if owner is None else _known(session, owner, draft)
+    known = (
+        None
+        if owner is None
+        else versions.with_content(session, owner, draft.identity.content_root)
+    )
     if known is None:
         return Wanted.ALL
     base, names = relative([file.path for file in asked.found.files])
@@ -72,11 +76,13 @@ def record(
     """Write the rows and the log entry that binds them, and the rows of the index."""
     found, declaration, options = asked.found, asked.declaration, asked.options
     rows: list[Base] = []
-    owner = _dataset(session, declaration, now, rows)
+    owner = versions.dataset(session, declaration.ref, declaration.visibility, now, rows)
     base, names = relative([file.path for file in found.files])
     same = _same_content(session, draft, owner)
-    known = _known(session, owner, draft)
-    target = known or _new_version(session, owner, draft, now, rows)
+    known = versions.with_content(session, owner, draft.identity.content_root)
+    target = known or versions.version(
+        session, owner, draft.identity, draft.gathered.totals, now, rows
+    )
     place = None
     if known is None or _new_place(session, known, asked, draft, base, names):
         place = Location(
@@ -112,13 +118,18 @@ def record(
         session.add(made)
     rows += new_claims
     added = _in_words(place, new_claims) if known is not None else ()
+    if declaration.role and not protection.role_of(session, target, declaration.role):
+        rows.append(_given(session, target, declaration, now))
+        added = (*added, f"role `{declaration.role}`") if known is not None else ()
     outcome = Outcome.REGISTERED
     if known is not None:
         outcome = Outcome.ADDED if rows else Outcome.UNCHANGED
     if rows:
-        kind = EntryKind.CLAIM_ADDED if place is None else EntryKind.LOCATION_ADDED
+        kind = EntryKind.CLAIM_ADDED if new_claims else EntryKind.ROLE_CHANGED
         if known is None:
             kind = EntryKind.VERSION_REGISTERED
+        elif place is not None:
+            kind = EntryKind.LOCATION_ADDED
         ledger.append(session, kind, now=now, facts={"version": target.number}, rows=rows)
     passed = draft.gathered.passed
     registration = Registration(
@@ -132,70 +143,29 @@ def record(
         reused_files=draft.reused_files,
         same_content=same,
         index=catalogue.sketches(session, target),
+        role=declaration.role,
     )
     return Recorded(registration, place is not None)
 
 
-def _known(session: Session, owner: Dataset, draft: Draft) -> DatasetVersion | None:
-    return session.execute(
-        sa.select(DatasetVersion).where(
-            DatasetVersion.dataset_id == owner.id,
-            DatasetVersion.content_root == draft.identity.content_root,
-        )
-    ).scalar_one_or_none()
+def _given(
+    session: Session, version: DatasetVersion, declaration: Declaration, now: dt.datetime
+) -> RoleChange:
+    made = RoleChange(
+        version_id=version.id,
+        role=declaration.role,
+        given=True,
+        value={},
+        changed_by=declaration.claimed_by,
+        reason=None,
+        changed_at=now,
+    )
+    session.add(made)
+    return made
 
 
 _HERE: Final = -1
 """Stands for the location of this registration in a claim, until that has an id."""
-
-
-def _dataset(
-    session: Session, declaration: Declaration, now: dt.datetime, rows: list[Base]
-) -> Dataset:
-    ref = declaration.ref
-    owner = catalogue.find_dataset(session, ref)
-    if owner is not None:
-        return owner
-    team = session.execute(
-        sa.select(Namespace).where(Namespace.name == ref.namespace)
-    ).scalar_one_or_none()
-    if team is None:
-        team = Namespace(name=ref.namespace, visibility=declaration.visibility, created_at=now)
-        session.add(team)
-        rows.append(team)
-    session.flush()
-    owner = Dataset(
-        namespace_id=team.id, name=ref.name, visibility=declaration.visibility, created_at=now
-    )
-    owner.namespace = team
-    session.add(owner)
-    session.flush()
-    rows.append(owner)
-    return owner
-
-
-def _new_version(
-    session: Session, owner: Dataset, draft: Draft, now: dt.datetime, rows: list[Base]
-) -> DatasetVersion:
-    last = session.execute(
-        sa.select(sa.func.max(DatasetVersion.number)).where(DatasetVersion.dataset_id == owner.id)
-    ).scalar_one()
-    made = DatasetVersion(
-        dataset_id=owner.id,
-        number=(last or 0) + 1,
-        content_root=draft.identity.content_root,
-        documents=draft.gathered.totals.documents,
-        distinct=draft.identity.distinct,
-        empty=draft.gathered.totals.empty,
-        bytes=draft.gathered.totals.bytes,
-        words=draft.gathered.totals.words,
-        registered_at=now,
-    )
-    made.dataset = owner
-    session.add(made)
-    session.flush()
-    rows.append(made)
-    return made
 
 
 def _same_content(session: Session, draft: Draft, owner: Dataset) -> tuple[DatasetRef, ...]:
@@ -225,7 +195,7 @@ def _new_place(
     """
     places = catalogue.locations(session, known)
     acquired = {row.location_id: row for row in catalogue.acquisitions(session, known)}
-    if asked.keep and not any(place.kept for place in places):
+    if asked.keep and not catalogue.kept(session, known):
         return True
     if draft.claims_root not in {None, *(place.claims_root for place in places)}:
         return True
