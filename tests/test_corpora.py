@@ -409,3 +409,26 @@ def test_what_corpora_have_in_common_is_told_in_any_order(
     last = max(later, key=lambda name: later[name])
     listed = done[last]["known"]["overlaps"]["listed"]
     assert [it["documents"] for it in listed if it["kind"] == "exact"] == [4535]
+
+
+def test_states_of_a_page_were_first_seen_when_the_history_says(
+    shared_data: Path, run: Run
+) -> None:
+    register(run, shared_data, "peps_history")
+    truth = json.loads(
+        re.findall(
+            r"^- `peps_history`: `(\{.*\})`$",
+            (shared_data / "INDEX.md").read_text("utf-8"),
+            re.MULTILINE,
+        )[0]
+    )
+    seen = run("first-seen", "peps_history", "--by", "doc")
+    assert seen["documents"] == truth["docs"]
+    assert seen["first_seen"]["before"] == truth["before_cutoff"] == 2082
+    assert seen["groups"]["values"] == truth["distinct_docs"]
+    assert seen["groups"]["before"] == truth["first_seen_before_cutoff"] == 577
+    run("register", shared_data / "peps_2022", "--name", "peps_2022", "--keep",
+        "--origin", "human", "--published", "2000-06..2022-11-29")  # fmt: skip
+    run("protect", "peps_2022")
+    anchored = run("show", "peps_history")["anchored"]
+    assert (anchored["exact"], anchored["normalised"]) == (510, 0)

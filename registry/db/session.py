@@ -102,7 +102,13 @@ class Database:
         self.engine.dispose()
 
 
-KNOWN: Final = ("20261122_first", "20261122_index", "20261123_vault", HEAD)
+KNOWN: Final = (
+    "20261122_first",
+    "20261122_index",
+    "20261123_vault",
+    "20261124_exclusions",
+    HEAD,
+)
 """Every released revision, oldest first."""
 
 

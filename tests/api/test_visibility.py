@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from registry.core.caller import OPERATOR, PUBLIC
-from registry.core.dataset import Origin, Visibility
+from registry.core.dataset import Origin, Role, Visibility
 from registry.core.digest import sha256_hex
+from registry.core.evidence import DateInterval, DateKind
 from registry.core.lineage import EdgeKind
 from tests.api.test_app import ROUTES
 from tests.world import START, World, migrate
@@ -53,7 +54,9 @@ def fill(world: World, *, hidden: bool) -> list[str]:
             "origin": Origin.AI,
             "license": "secret",
         }
-        world.register("team/secret", [SHARED_TEXT, "Secret."], **secret)
+        early = (DateInterval.parse(DateKind.PUBLISHED, "1999"),)
+        world.register("team/secret", [SHARED_TEXT, "Secret."], keep=True, dates=early, **secret)
+        world.role("team/secret", Role.PROTECTED)
         at(world, 5)
         inside: dict[str, Any] = {"visibility": Visibility.INTERNAL, "origin": Origin.HUMAN}
         world.register("team/open-not", [SHARED_TEXT], **inside)
@@ -122,6 +125,9 @@ def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
         for number in (1, 2, 3):
             found += [f"{base}/versions/{number}", f"{base}/versions/{number}/lineage"]
             lists += [f"{base}/versions/{number}/{part}" for part in ("claims", "duplicates")]
+            found += [
+                f"{base}/versions/{number}/first-seen{query}" for query in ("", "?before=2021")
+            ]
     roots = [item["snapshot_root"] for item in client.get("/v1/snapshots").json()["items"]]
     assert len(roots) == 1
     for root in [*roots, *hidden_roots, "0" * 64]:

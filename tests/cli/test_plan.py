@@ -12,7 +12,7 @@ from tests.world import World
 
 PLAN = {
     "plan", "recipe", "log_size", "feasible", "documents", "bytes", "words", "tokens", "tokenizer",
-    "human_fraction", "inputs", "exact_duplicates_left_out", "shortfall",
+    "human_fraction", "inputs", "exact_duplicates_left_out", "evaluations", "shortfall",
 }  # fmt: skip
 INPUT = {
     "dataset", "version", "content_root", "documents", "bytes", "words", "tokens", "human_bytes",

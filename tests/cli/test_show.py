@@ -13,7 +13,7 @@ from tests.cli.running import Cli
 from tests.world import World
 
 SHOWN = {
-    "index",    "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
+    "index", "anchored", "left_out_of", "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
     "exact_duplicates", "empty", "bytes", "words", "origin", "assessment", "origins",
     "human_fraction", "contested", "most_repeated", "overlaps", "generators", "licenses", "languages", "dates", "claims",
     "locations", "acquisition", "lineage", "snapshots", "log_size",
@@ -70,7 +70,7 @@ def test_the_document_of_a_version(cli: Cli, sqlite_world: World) -> None:
     assert edge["note"] == "the human ones"
     (snapshot,) = record["snapshots"]
     assert set(snapshot) == {
-        "snapshot_root", "certificate", "path", "documents", "bytes", "issued_at",
+        "snapshot_root", "certificate", "path", "documents", "bytes", "issued_at", "evaluations",
     }  # fmt: skip
     assert record["log_size"] == world.log_size()
 

@@ -21,6 +21,7 @@ from registry.core.certificate import (
     sign,
 )
 from registry.core.digest import canonical
+from registry.core.exclusions import LeftOutForSets, NotRead, SetLeftOut
 from registry.core.manifest import Tally
 from registry.errors import VerificationError
 from tests import snapshots
@@ -52,6 +53,60 @@ def code_of(parse: Callable[[Statement], object], statement: Statement) -> str:
 
 def test_a_certificate_is_read_back() -> None:
     assert Certificate.parse(STATEMENT) == CERTIFICATE
+
+
+def left_out() -> LeftOutForSets:
+    found = SetLeftOut("evals/one", 2, "1" * 64, 9, 1, 2, 3, True, 13, 4)
+    other = SetLeftOut("evals/two", 1, "2" * 64, 9, 4, 0, 0, False, None, 0)
+    unread = NotRead(CERTIFICATE.inputs[0].dataset, CERTIFICATE.inputs[0].version, 25)
+    return LeftOutForSets("rule/v1", "0.8", "0.997", 13, 8, 99, (found, other), (unread,))
+
+
+EXCLUDING = replace(CERTIFICATE, evaluations=left_out())
+
+
+def test_what_is_left_out_for_evaluation_sets_is_read_back() -> None:
+    assert Certificate.parse(EXCLUDING.to_statement()) == EXCLUDING
+
+
+def test_a_certificate_from_before_says_nothing_of_evaluation_sets() -> None:
+    assert "evaluations" not in STATEMENT.predicate
+    assert Certificate.parse(STATEMENT).evaluations is None
+    empty = bent(STATEMENT, lambda it: it["predicate"].update(evaluations=None))
+    assert code_of(Certificate.parse, empty) == "E_ENVELOPE"
+
+
+WRONG: dict[str, Bend] = {
+    "too few documents": lambda it: it.update(documents=5),
+    "too many documents": lambda it: it.update(documents=11),
+    "a recall that is no decimal": lambda it: it.update(recall="1e9"),
+    "a similarity in words": lambda it: it.update(min_similarity="most"),
+    "a negative run": lambda it: it.update(run=-1),
+    "a key more": lambda it: it.update(more=1),
+    "a key less": lambda it: it.pop("bytes"),
+    "a set twice": lambda it: it["sets"].append(it["sets"][0]),
+    "more short items than items": lambda it: it["sets"][0].update(short_items=10),
+    "near ones that were not looked for": lambda it: it["sets"][0].update(near_searched=False),
+    "no truth value": lambda it: it["sets"][0].update(near_searched=1),
+    "passages that were not looked for": lambda it: it["sets"][0].update(guaranteed_tokens=None),
+    "no content root": lambda it: it["sets"][0].update(content_root="0"),
+    "an input unread twice": lambda it: it["not_read"].append(it["not_read"][0]),
+    "an unread input without its reach": lambda it: it["not_read"][0].pop("guaranteed_tokens"),
+}
+
+
+@pytest.mark.parametrize("bend", WRONG.values(), ids=WRONG)
+def test_what_is_left_out_adds_up(bend: Bend) -> None:
+    wrong = bent(EXCLUDING.to_statement(), lambda it: bend(it["predicate"]["evaluations"]))
+    assert code_of(Certificate.parse, wrong) == "E_ENVELOPE"
+
+
+def test_only_an_input_can_be_unread() -> None:
+    wrong = bent(
+        EXCLUDING.to_statement(),
+        lambda it: it["predicate"]["evaluations"]["not_read"][0].update(dataset="else/where"),
+    )
+    assert code_of(Certificate.parse, wrong) == "E_CLAIM_MISMATCH"
 
 
 def test_a_signed_certificate_is_opened_with_and_without_a_key() -> None:

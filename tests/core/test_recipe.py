@@ -167,7 +167,7 @@ def test_what_is_no_seed(written: Any) -> None:
         ({"where": {"words": {"min": 1}}}, "`where.words.min`", "known here: at_least, at_most"),
         ({"sources": [{"datasett": "x"}]}, "`sources.0.datasett`", "did you mean `dataset`?"),
         ({"sources": [{"dataset": "x", "where": {"origins": []}}]}, "`sources.0.where.origins`", "did you mean `origin`?"),
-        ({"<<": {"a": 1}}, "`<<`", "known here: name, sources, where, size, human, seed"),
+        ({"<<": {"a": 1}}, "`<<`", "known here: name, sources, where, size, human, seed, exclude_evaluations"),
     ],
 )  # fmt: skip
 def test_an_unknown_key_is_named_with_the_nearest_one(

@@ -21,6 +21,7 @@ from registry.query import pages
 from registry.query.plan import Plan, to_json
 from registry.query.show import version_record
 from tests.query.test_whereis import prose
+from tests.test_schemas import complaints
 from tests.world import World
 
 
@@ -70,6 +71,7 @@ def test_equal_near_and_contained_items_are_left_out_and_counted(crawl: World) -
         "nearly equal to an item of the evaluation set `evals@1`": 1,
         "shares a passage with an item of the evaluation set `evals@1`": 1,
     }
+    assert complaints("plan", to_json(made)) == []
     said = to_json(made)["evaluations"]
     assert (said["documents"], said["min_similarity"], said["run"]) == (3, "0.8", 13)
     assert said["sets"][0]["guaranteed_tokens"] == 13

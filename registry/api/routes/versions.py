@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -29,6 +31,7 @@ from registry.api.schemas import (
 )
 from registry.query import catalogue, pages, show
 from registry.query.first_seen.report import first_seen_record
+from registry.query.texts import reading
 from registry.query.whereis.duplicates import duplicates
 
 router = APIRouter(prefix="/v1/datasets/{namespace}/{name}/versions", tags=["versions"])
@@ -52,7 +55,9 @@ def get_version(
     registry: RegistryDep, session: SessionDep, caller: CallerDep, ref: VersionDep
 ) -> VersionRecordOut:
     """Everything about a version, and what it adds up to under all live claims."""
-    record = show.version_record(session, registry.store, ref, caller)
+    with tempfile.TemporaryDirectory() as scratch:
+        again = reading(registry.database, registry.store, Path(scratch) / "again")
+        record = show.version_record(session, registry.store, ref, caller, again=again)
     return VersionRecordOut.model_validate(record)
 
 
