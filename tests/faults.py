@@ -40,13 +40,14 @@ from sqlalchemy.orm import configure_mappers
 
 import cli.commands.claim
 import cli.commands.db
+import cli.commands.dedup
 import cli.commands.init
 import cli.commands.plan
 import cli.commands.register
 import cli.commands.show
 import cli.commands.verify  # noqa: F401 - so that a child has nothing left to import
 from cli.main import main as firsthand
-from registry import assemble, export, home, intents, lifecycle, register  # noqa: F401
+from registry import assemble, dedup, export, home, intents, lifecycle, register  # noqa: F401
 from registry.blobs import Store
 from registry.core.sketch import SketchParams, band_keys
 from registry.db import upgrade  # noqa: F401
@@ -98,6 +99,10 @@ SCENARIOS: Final = {
     ),
     "export": Scenario(EXPORT, (ONE,)),
     "export-kept": Scenario(EXPORT, (f"{ONE} --keep",)),
+    "dedup": Scenario(
+        "dedup one labelled --name both --budget one=100% --budget labelled=100%",
+        (ONE, "register {sources}/labels.csv --name labelled --text-field text --origin-field by"),
+    ),
     "compacts": Scenario(
         "register {sources}/four.jsonl --name four",
         tuple(f"register {{sources}}/two.parquet --name n{number}" for number in range(3)),
@@ -281,6 +286,8 @@ class Place:
         there = {
             f"{part.name}/{item.name}"
             for part in (storage.iterdir() if storage.is_dir() else [])
+            # Stages of comparing are kept for a week, whoever made them.
+            if part.name != "batch"
             for item in part.iterdir()
         }
         with contextlib.closing(sqlite3.connect(self.folder / HOME_NAME / "registry.db")) as base:
@@ -344,6 +351,9 @@ STATE: Final = {
         SELECT c.version_id, c.property, c.value, c.kind, s.digest
         FROM claims c LEFT JOIN selections s ON s.id = c.selection_id ORDER BY c.id""",
     "snapshots": "SELECT snapshot_root FROM snapshots ORDER BY id",
+    "deduplications": """
+        SELECT version_id, rule, log_size, documents, exact, near, removals_digest
+        FROM deduplications ORDER BY id""",
     "sketches": """
         SELECT location_id, scheme, "window", documents, sketched, digest
         FROM sketch_tables ORDER BY id""",

@@ -165,6 +165,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "sources",
                 "whereis",
                 "duplicates",
+                "dedup",
             )
         ),
     ],

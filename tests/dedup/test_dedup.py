@@ -214,12 +214,14 @@ def test_a_survivor_carries_the_terms_of_all_its_copies(world: World) -> None:
     report = run(world, "free", "bound", "plain", name="all")
     stand = world.standing("all", across=False)
     licenses = [stand.licenses.names[code] for code in stand.licenses.codes]
-    # Terms of near copies come along where there is a license; a license is lent to nobody.
-    assert licenses.count(("CC-BY-NC-4.0", "MIT")) == 5
-    assert licenses.count(()) == len(licenses) - 5
-    assert report.licenses == [(("CC-BY-NC-4.0", "MIT"), 5)]
+    # Three that are equal on both sides, and the longer one of two near ones. What people wrote
+    # stays for a near text by a model, and has no license still: a license is lent to nobody.
+    assert licenses.count(("CC-BY-NC-4.0", "MIT")) == 4
+    assert licenses.count(()) == 2
+    assert report.licenses == [(("CC-BY-NC-4.0", "MIT"), 4)]
+    # A near copy's generator is not that of these bytes.
     names = [stand.generators.names[code] for code in stand.generators.codes]
-    assert names.count(("davinci", "gpt-4")) == 4
+    assert names.count(("davinci", "gpt-4")) == 3
     assert report.made is not None
     rows = removals(report.made.removals)
     assert {row["removed_license"] for row in rows if row["removed_dataset"] == "local/bound"} == {
