@@ -54,9 +54,21 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.whereis:whereis",
         "Say where a text comes from: equal or near documents, shared passages, who claims what.",
     ),
+    "first-seen": (
+        "cli.commands.first_seen:first_seen",
+        "Say since when the documents of a version are known to exist, and by whose word.",
+    ),
     "duplicates": (
         "cli.commands.duplicates:duplicates",
         "Find documents that repeat one another, within a version or between two.",
+    ),
+    "overlap": (
+        "cli.commands.overlap:overlap",
+        "Say how many documents of each version have an equal or a near one in each other.",
+    ),
+    "check": (
+        "cli.commands.check:check",
+        "Compare new data with registered documents, registering nothing: 0 clean, 3 not.",
     ),
     "dedup": (
         "cli.commands.dedup:dedup",
@@ -65,6 +77,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "claim": (
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
+    ),
+    "keep": (
+        "cli.commands.keep:keep",
+        "Put the texts of a registered version into the vault, each checked against its hash.",
+    ),
+    "protect": (
+        "cli.commands.protect:protect",
+        "Let a version belong to the vault if it meets the policy; otherwise say what it lacks.",
     ),
     "plan": (
         "cli.commands.plan:plan",
@@ -89,6 +109,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "lineage add": (
         "cli.commands.claim:lineage_add",
         "Record that a version was derived from another.",
+    ),
+    "role give": (
+        "cli.commands.protect:give",
+        "Give a registered version a role, such as that of an evaluation set.",
+    ),
+    "role take": (
+        "cli.commands.protect:take",
+        "Take a role away from a version, with a reason.",
     ),
     "index status": (
         "cli.commands.index:status",
@@ -119,6 +147,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final[dict[str, str]] = {
     "dataset": "List what is registered.",
     "lineage": "Say how versions came from others.",
+    "role": "Say what versions are used as.",
     "index": "Look after what documents are found by.",
     "db": "Upgrade the registry's database, or check it.",
 }
@@ -257,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     # Loading libraries makes many objects and no garbage: looking for it took a tenth of the start.
     gc.set_threshold(50_000, 20, 100)
+    # Nothing here multiplies matrices, and threads that wait for one cost a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = wants_json(given)
     try:

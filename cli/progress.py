@@ -14,7 +14,6 @@ import click
 from cli.output import clean, count, plural, size
 
 if TYPE_CHECKING:
-    from registry.batch.run import Progress as StageProgress
     from registry.intake.run import Progress
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -34,6 +33,17 @@ def progress_option(command: _F) -> _F:
         help="How to tell how far it is, on stderr: a line where that is a terminal, nothing, or "
         "one JSON document per line.",
     )(command)
+
+
+class StageProgress(Protocol):
+    """How far work in stages is: what is being made, how much of it, and how much there is."""
+
+    @property
+    def stage(self) -> str: ...  # noqa: D102
+    @property
+    def done(self) -> int: ...  # noqa: D102
+    @property
+    def of(self) -> int: ...  # noqa: D102
 
 
 class Watcher(Protocol):

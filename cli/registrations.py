@@ -18,6 +18,7 @@ MAX_TOLD: Final = 200
 def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
     """Return a registration as the document that `register --json` prints."""
     from registry.query.catalogue import ref_of
+    from registry.query.protection import lacking
     from registry.query.show import index_record
 
     version = done.version
@@ -25,6 +26,8 @@ def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
         "dataset": str(ref_of(version).dataset),
         "version": version.number,
         "outcome": str(done.outcome),
+        "role": None if done.role is None else str(done.role),
+        "role_lacking": None if done.role is None else lacking(done.index),
         "dry_run": dry_run,
         "added": list(done.added),
         "documents": version.documents,
@@ -67,6 +70,7 @@ def show(done: Registration, *, dry_run: bool) -> None:
         *_left_out(done),
         ("Content root", version.content_root),
         ("Index", index_in_words(index_record(done.index))),
+        *_role(done),
         *_known(done),
     ]
     if done.same_content:
@@ -79,6 +83,16 @@ def show(done: Registration, *, dry_run: bool) -> None:
     for line in block(lines):
         say(line)
     tell_uncompacted(done)
+
+
+def _role(done: Registration) -> list[tuple[str, str]]:
+    """Return the role that was asked for, and what it promises and cannot keep."""
+    from registry.query.protection import lacking
+
+    if done.role is None:
+        return []
+    problem = lacking(done.index)
+    return [("Role", str(done.role)), *([("", clean(f"but {problem}"))] if problem else [])]
 
 
 def _known(done: Registration) -> list[tuple[str, str]]:

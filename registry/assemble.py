@@ -1,7 +1,8 @@
 """Recipe → plan: which documents are drawn, with the share kept or a refusal that explains itself.
 
 The data flow: resolve the sources at one state of the catalogue → see where each document stands
-under all live claims → filter → leave out exact duplicates → draw → re-check in integers. A plan
+under all live claims → filter → leave out what resembles items of evaluation sets, and exact
+duplicates → draw → re-check in integers. A plan
 writes nothing.
 """
 
@@ -21,20 +22,30 @@ from registry.core.claim import Mask, Numbers
 from registry.core.contents import BLOCK, ContentIndex, Contents, Hashes, equals
 from registry.core.dataset import DatasetRef, Origin
 from registry.core.draw import Candidates, Drawn, best_share, draw, total
-from registry.core.evidence import instant_range
-from registry.core.recipe import Filters, Recipe, Unit
+from registry.core.recipe import Recipe, Unit
 from registry.db.models import DatasetVersion
 from registry.errors import InvalidInputError
 from registry.query import catalogue
+from registry.query.again import Again
+from registry.query.eligible import excluded, facts_about, leave_out, passing
+from registry.query.evaluations.meeting import Progress
 from registry.query.plan import DUPLICATE, LeftOut, Plan, PlannedInput, Rows, Shortfall
 from registry.query.standing import Standing, standings
 from registry.query.tokens import TokenCounter
 
 
 def plan(
-    session: Session, store: Store, recipe: Recipe, *, tokens: TokenCounter | None = None
+    session: Session,
+    store: Store,
+    recipe: Recipe,
+    *,
+    tokens: TokenCounter | None = None,
+    again: Again | None = None,
+    on_progress: Progress | None = None,
 ) -> Plan:
-    """Decide what a recipe draws; nothing is written.
+    """Decide what a recipe draws; nothing is recorded.
+
+    The texts of sources are read where they have not been compared with an evaluation set yet.
 
     The share counts what the claims declare, and a text that any live claim in the catalogue
     calls not human does not count, whatever its own version says.
@@ -44,6 +55,9 @@ def plan(
         store: The registry's storage.
         recipe: What is asked.
         tokens: Counts tokens, for a recipe that asks for them; with it every plan knows its own.
+        again: Reads texts again; without it, documents are compared with evaluation sets by what
+            the index knows of them, and the plan says so.
+        on_progress: Called while texts are read, with documents done and documents in all.
 
     Raises:
         NotFoundError: A source is not registered.
@@ -56,7 +70,12 @@ def plan(
     stands = standings(session, store, versions)
     if tokens is not None:
         stands = [replace(stand, tokens=tokens(stand)) for stand in stands]
-    masks, reasons = _candidates(recipe, stands)
+    with facts_about(session, store, recipe, again) as facts:
+        passed, reasons = passing(recipe, stands, facts)
+    evaluations = excluded(
+        session, store, recipe, stands, passed, reasons, again=again, on_progress=on_progress
+    )
+    masks = _once(stands, passed, reasons)
     pool = _pool(recipe, stands, masks)
     share = recipe.human.share if recipe.human else None
     size = recipe.size
@@ -81,6 +100,7 @@ def plan(
         log_size=ledger.size(session),
         shortfall=_shortfall(recipe, pool, drawn, share),
         tokenizer=None if tokens is None else tokens.digest,
+        evaluations=evaluations,
     )
 
 
@@ -103,57 +123,16 @@ def _check_once(versions: Sequence[DatasetVersion]) -> None:
             )
 
 
-def _candidates(recipe: Recipe, stands: list[Standing]) -> tuple[list[Mask], list[list[LeftOut]]]:
-    """Return which documents of each source may be drawn, and why the others may not."""
+def _once(
+    stands: Sequence[Standing], passing: Sequence[Mask], reasons: Sequence[list[LeftOut]]
+) -> list[Mask]:
+    """Return the documents that may be drawn: of those that pass, each text once."""
     masks: list[Mask] = []
-    reasons = []
-    for source, stand in zip(recipe.sources, stands, strict=True):
-        mask = np.ones(len(stand.hashes), np.bool_)
-        out: list[LeftOut] = []
-        for filters in (recipe.where, source.where):
-            for reason, passing in _filters(filters, stand):
-                _leave_out(out, reason, mask & ~passing, stand)
-                mask &= passing
+    for stand, mask, out in zip(stands, passing, reasons, strict=True):
         first = _first_of_equals(stand.hashes, mask, stands[: len(masks)], masks)
-        _leave_out(out, DUPLICATE, mask & ~first, stand)
+        leave_out(out, DUPLICATE, mask & ~first, stand)
         masks.append(first)
-        reasons.append(out)
-    return masks, reasons
-
-
-def _leave_out(out: list[LeftOut], reason: str, mask: Mask, stand: Standing) -> None:
-    count = int(np.count_nonzero(mask))
-    if count:
-        out.append(LeftOut(reason, count, int(stand.bytes[mask].sum())))
-
-
-def _filters(filters: Filters, stand: Standing) -> list[tuple[str, Mask]]:
-    """Return each filter given, in words, with the documents that it lets pass."""
-    found: list[tuple[str, Mask]] = []
-    if filters.origin is not None:
-        ranks = [origin.caution for origin in filters.origin]
-        found.append((f"origin is not {_or(filters.origin)}", np.isin(stand.view.ranks, ranks)))
-    if filters.date_before is not None:
-        cutoff = instant_range(filters.date_before)[0]
-        found.append((f"no date before {filters.date_before}", stand.not_after < cutoff))
-    if filters.license is not None:
-        found.append(
-            (f"license is not {_or(filters.license)}", stand.licenses.within(filters.license))
-        )
-    if filters.language is not None:
-        found.append(
-            (f"language is not {_or(filters.language)}", stand.languages.within(filters.language))
-        )
-    if filters.words is not None:
-        passing = stand.words >= filters.words.at_least
-        if filters.words.at_most is not None:
-            passing &= stand.words <= filters.words.at_most
-        found.append(("number of words", passing))
-    return found
-
-
-def _or(names: Sequence[str]) -> str:
-    return " or ".join(str(name) for name in names)
+    return masks
 
 
 def _first_of_equals(

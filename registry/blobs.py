@@ -9,6 +9,8 @@ Layout under the storage folder::
     sketches/<uid>/            the sketches of a location, in the same rows
     segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
+    overlaps/<key>.json        what versions have in common, which can be computed again
+    derived/<kind>/<key>.parquet  answers that took long, which can be made again
     batch/<stage>.<key>/       stages of `duplicates` and `dedup`, which can be made again
 
 Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.
@@ -127,20 +129,27 @@ class Store:
                 hint="check the disk; run the command again",
             ) from error
 
-    def name_work(self, uid: str, key: str) -> None:
-        """Say what a writer is at, so that its work can be continued when it is interrupted."""
-        write_file(self.root / "staging" / _checked(uid) / _KEY, _checked_key(key).encode("ascii"))
+    def name_work(self, uid: str, key: str, *, part: str = DOCUMENTS) -> None:
+        """Say what a writer is at, so that its work can be continued when it is interrupted.
+
+        Args:
+            uid: The writer.
+            key: What it is at; `resume` asks for the same.
+            part: Of what it writes, what it publishes first: without that nothing is continued.
+        """
+        words = f"{_checked_key(key)} {part}"
+        write_file(self.root / "staging" / _checked(uid) / _KEY, words.encode("ascii"))
 
     def set_aside(self, uid: str) -> bool:
         """Let what a writer had finished wait for `resume`; return whether there was any."""
         staging = self.root / "staging" / _checked(uid)
         try:
-            key = _checked_key((staging / _KEY).read_text("ascii"))
-            if not (staging / DOCUMENTS).is_dir() or not any((staging / NOTES).iterdir()):
+            key, part = (staging / _KEY).read_text("ascii").split(" ")
+            if not (staging / part).is_dir() or not any((staging / NOTES).iterdir()):
                 return False
             make_folder(self.root / UNFINISHED)
             os.utime(staging)  # `drop_unfinished` counts from now, not from when it was begun
-            staging.rename(self.root / UNFINISHED / f"{key}.{uid}")
+            staging.rename(self.root / UNFINISHED / f"{_checked_key(key)}.{uid}")
         except (OSError, ValueError):
             return False
         return True

@@ -46,6 +46,7 @@ from registry.db.models import (
     IntentKind,
     LogEntry,
     Mixture,
+    MixtureExclusion,
     MixtureInput,
     RecipeRow,
     SigningKey,
@@ -54,11 +55,14 @@ from registry.db.models import (
 from registry.db.session import Database
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 from registry.formats import hf_card
+from registry.matching import Kind
 from registry.places import Place
+from registry.query.again import Again
+from registry.query.eligible import still_passes
 from registry.query.layout import Group, Layout
 from registry.query.plan import Plan, PlannedInput, Rows
 from registry.query.standing import Labels, Standing, standing
-from registry.query.texts import SourceFailedError, TextSource
+from registry.query.texts import SourceFailedError, TextSource, reading
 from registry.sorted_hashes import HashSorter
 
 Clock = Callable[[], dt.datetime]
@@ -146,7 +150,8 @@ def snapshot(
         )
         seen = plan.log_size
         while True:
-            seen = _check_unchanged(database, store, plan, seen)
+            again = reading(database, store, folder)
+            seen = _check_unchanged(database, store, plan, seen, again)
             with database.write() as session:
                 if ledger.size(session) != seen and _claims_since(session, seen):
                     continue
@@ -166,16 +171,18 @@ def snapshot(
 
 
 MAX_INPUTS: Final = 400
-"""How many inputs a log entry can name."""
+"""How many inputs and evaluation sets a log entry can name."""
 
 _OF_NO_TEXT: Final = (EntryKind.KEY_CREATED, EntryKind.SNAPSHOT_EXPORTED)
 
 
 def _check_inputs(plan: Plan) -> None:
     """Refuse, before anything is written, more than a log entry can name."""
-    if len(plan.inputs) > MAX_INPUTS:
+    sets = 0 if plan.evaluations is None else len(plan.evaluations.sets)
+    if len(plan.inputs) + sets > MAX_INPUTS:
+        more = f" and {sets} evaluation sets" if sets else ""
         raise InvalidInputError(
-            f"the recipe has {len(plan.inputs)} sources, more than {MAX_INPUTS}",
+            f"the recipe has {len(plan.inputs)} sources{more}, more than {MAX_INPUTS}",
             hint="register some of them as one dataset",
         )
 
@@ -189,13 +196,15 @@ def _claims_since(session: Session, size: int) -> bool:
     return session.execute(found.limit(1)).first() is not None
 
 
-def _check_unchanged(database: Database, store: Store, plan: Plan, seen: int) -> int:
+def _check_unchanged(database: Database, store: Store, plan: Plan, seen: int, again: Again) -> int:
     """Return the size of a log under which the plan's rows still stand as they were planned.
 
-    Writing may take hours, and a correction that came meanwhile must not be exported over.
+    Writing may take hours, and a correction that came meanwhile must not be exported over, nor
+    an evaluation set.
 
     Raises:
-        ConflictError: A claim made since changes what counts for a drawn document.
+        ConflictError: Something recorded since changes what counts for a drawn document, or
+            whether it may be drawn.
     """
     with database.read() as session:
         size = ledger.size(session)
@@ -208,6 +217,12 @@ def _check_unchanged(database: Database, store: Store, plan: Plan, seen: int) ->
                     f"claims about `{item.ref.short}` changed while it was exported",
                     hint="nothing was exported; run the command again to plan anew",
                 )
+        if not still_passes(session, store, plan, again=again):
+            raise ConflictError(
+                "what the recipe leaves out changed while it was exported: evaluation sets, "
+                "protected versions or dates",
+                hint="nothing was exported; run the command again to plan anew",
+            )
     return size
 
 
@@ -402,6 +417,9 @@ def _certificate(
         },
         log_size=plan.log_size,
         tokens=None if tokens is None or plan.tokenizer is None else Tokens(plan.tokenizer, tokens),
+        evaluations=plan.evaluations.stated()
+        if plan.evaluations is not None and plan.evaluations.sets
+        else None,
     )
 
 
@@ -461,7 +479,17 @@ def _record(
         )
         for item in plan.inputs
     ]
-    session.add_all(parts)
+    exclusions = [
+        MixtureExclusion(
+            mixture_id=mixture.id,
+            version_id=it.item.version.id,
+            exact=it.documents[Kind.EXACT],
+            near=it.documents[Kind.NEAR],
+            passages=it.documents[Kind.PASSAGE],
+        )
+        for it in (plan.evaluations.sets if plan.evaluations is not None else ())
+    ]
+    session.add_all([*parts, *exclusions])
     made = Snapshot(
         mixture_id=mixture.id,
         key_id=_key_id(session, signer),
@@ -471,7 +499,7 @@ def _record(
         issued_at=now,
     )
     session.add(made)
-    rows += [mixture, *parts, made]
+    rows += [mixture, *parts, *exclusions, made]
     ledger.append(
         session,
         EntryKind.SNAPSHOT_EXPORTED,

@@ -25,6 +25,7 @@ from registry.db.models import (
     Intent,
     IntentKind,
     IntentState,
+    KeptTexts,
     Location,
     Segment,
     Selection,
@@ -198,10 +199,11 @@ def give_up(database: Database, uid: str) -> None:
 
 
 def _recorded(session: Session, uid: str) -> bool:
-    """Return whether the files of an intent belong to the catalogue: a location, or segments."""
+    """Return whether the catalogue has the files of an intent: a location, texts, or segments."""
     place = sa.select(Location.id).where(Location.uid == uid)
+    texts = sa.select(KeptTexts.id).where(KeptTexts.uid == uid)
     segment = sa.select(Segment.id).where(Segment.name.startswith(f"{uid}/"))
-    return any(session.execute(found).first() is not None for found in (place, segment))
+    return any(session.execute(found).first() is not None for found in (place, texts, segment))
 
 
 def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
@@ -287,7 +289,7 @@ def _recover(database: Database, store: Store, uid: str, now: dt.datetime) -> st
         sentence = f"finished an export that was interrupted: `{target}`" if done else None
     elif store.set_aside(uid):
         _remove(store, uid, target)
-        sentence = "kept what an interrupted registration had read: the same command continues it"
+        sentence = "kept what an interrupted command had read: the same command continues it"
     else:
         try:
             _remove(store, uid, target)

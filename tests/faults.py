@@ -42,12 +42,13 @@ import cli.commands.claim
 import cli.commands.db
 import cli.commands.dedup
 import cli.commands.init
+import cli.commands.keep
 import cli.commands.plan
 import cli.commands.register
 import cli.commands.show
 import cli.commands.verify  # noqa: F401 - so that a child has nothing left to import
 from cli.main import main as firsthand
-from registry import assemble, dedup, export, home, intents, lifecycle, register  # noqa: F401
+from registry import assemble, dedup, export, home, intents, keep, lifecycle, register  # noqa: F401
 from registry.blobs import Store
 from registry.core.sketch import SketchParams, band_keys
 from registry.db import upgrade  # noqa: F401
@@ -97,6 +98,8 @@ SCENARIOS: Final = {
     "correction": Scenario(
         "claim one --origin ai --reason because --where {sources}/hashes.txt", (ONE,), again=1
     ),
+    "keep": Scenario("keep one", (ONE,)),
+    "after-a-killed-keep": Scenario("keep one", (ONE,), dies_at=("keep one", "before rename 1")),
     "export": Scenario(EXPORT, (ONE,)),
     "export-kept": Scenario(EXPORT, (f"{ONE} --keep",)),
     "dedup": Scenario(
@@ -350,6 +353,8 @@ STATE: Final = {
     "claims": """
         SELECT c.version_id, c.property, c.value, c.kind, s.digest
         FROM claims c LEFT JOIN selections s ON s.id = c.selection_id ORDER BY c.id""",
+    "kept": "SELECT location_id, documents, bytes, digest FROM kept_texts ORDER BY id",
+    "roles": "SELECT version_id, role, given, value FROM role_changes ORDER BY id",
     "snapshots": "SELECT snapshot_root FROM snapshots ORDER BY id",
     "deduplications": """
         SELECT version_id, rule, log_size, documents, exact, near, removals_digest
@@ -361,6 +366,7 @@ STATE: Final = {
 OWNED: Final = """
     SELECT 'documents/' || uid FROM locations
     UNION ALL SELECT 'vault/' || uid FROM locations WHERE kept
+    UNION ALL SELECT 'vault/' || uid FROM kept_texts
     UNION ALL SELECT 'selections/' || digest FROM selections
     UNION ALL SELECT 'sketches/' || uid FROM sketch_tables t JOIN locations l ON l.id = location_id
     UNION ALL SELECT 'segments/' || substr(name, 1, 32) FROM segments

@@ -166,6 +166,8 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "whereis",
                 "duplicates",
                 "dedup",
+                "overlap",
+                "check",
             )
         ),
     ],

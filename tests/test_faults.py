@@ -21,6 +21,8 @@ IN_A_HURRY: Final = {
     "same-again": 2,
     "dedup": 11,
     "correction": 1,
+    "keep": 1,
+    "after-a-killed-keep": 4,
     "export": 1,
     "after-a-killed-register": 4,
     "after-a-killed-export": 4,

@@ -21,7 +21,7 @@ from registry.core.dataset import Access, Origin, Role
 from registry.core.entry import FOLDED, MAX_LEAF, EntryKind, row_digest
 from registry.core.evidence import DateInterval, DateKind
 from registry.db.base import Base
-from registry.db.models import KeptTexts, LogEntry, LogSalt, LogState, Namespace
+from registry.db.models import LogEntry, LogSalt, LogState, Namespace
 from registry.db.session import Database
 from registry.errors import ConflictError, InvalidInputError
 from registry.register import Acquired
@@ -53,13 +53,7 @@ def fill(world: World) -> None:
     world.claim("team/essays", Origin.ASSISTED, where=["By another."], reason="it says so")
     world.derive("chat", "team/essays", note="prompted with it")
     world.role("chat", Role.EVALUATION)
-    with world.database.write() as session:
-        kept = KeptTexts(
-            location_id=1, uid="ab" * 16, documents=2, bytes=22, digest="cd" * 32,
-            kept_by="tester", kept_at=world.clock(),
-        )  # fmt: skip
-        session.add(kept)
-        ledger.append(session, EntryKind.TEXTS_KEPT, now=kept.kept_at, facts={}, rows=[kept])
+    world.keep("team/essays")
     world.export({"sources": ["team/essays", "chat"]})
 
 
@@ -287,7 +281,7 @@ def test_a_row_added_or_deleted_in_sql_is_found(sqlite_world: World, table_name:
             for name, value in row.items()
         }
         added |= {name: 77 for name in ("location_id", "number") if name in added}
-        if table_name in ("lineage_edges", "mixture_inputs"):
+        if table_name in ("lineage_edges", "mixture_exclusions", "mixture_inputs"):
             added["version_id"] = 77
         added["id"] = row["id"] + 1
         connection.execute(sa.insert(table).values(added))

@@ -26,6 +26,7 @@ from registry.core import sources_file
 from registry.core.attest import Envelope, Statement
 from registry.core.certificate import Certificate, ShardStatement, Tokens
 from registry.core.digest import canonical
+from registry.core.exclusions import LeftOutForSets, NotRead, SetLeftOut
 from registry.core.manifest import Manifest
 from registry.core.recipe import Recipe, parse
 from registry.core.sources_file import SourcesFile
@@ -42,7 +43,10 @@ FROM_THE_API: Final = {
     "dataset": "DatasetOut",
     "version": "VersionRecordOut",
     "snapshot": "SnapshotOut",
+    "overlap": "MatrixOut",
     "problem": "Problem",
+    "check": "CheckOut",
+    "first-seen": "FirstSeenOut",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
 _IN_THE_API: Final = {"whereis": "LookupOut"}
@@ -50,6 +54,8 @@ FREE: Final = {"value", "options"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
 OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
 """Keys that are there when there is something to say."""
+OPTIONAL_WITHIN: Final = {"certificate": {"('predicate',) without evaluations"}}
+"""Such keys deeper inside, as `changes` names leaving them out."""
 MADE_BY_PEOPLE: Final = {"recipe", "sources"}
 """Documents in which keys may be left out."""
 MAPS: Final = {"origins", "words", "by_origin", "builder"}
@@ -172,6 +178,11 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("inspect", "inspect", few)
     made.run("inspect", "inspect", folder / "nothing", code=1)
     made.run("register", *register, "--origin", "human", "--license", "MIT", "--keep")
+    made.run("protect", "protect", "people", code=3)
+    made.run("register", *register, "--collected", "2021")
+    made.run("protect", "protect", "people")
+    made.run("protect", "protect", "people", "--min-grade", "E3", code=3)
+    made.run("keep", "keep", "people", "--progress", "json")
     made.run("register", *register)
     made.run("register", *register, "--captured", "2021", "--owner", "us")
     made.run("register", "register", data / "people.jsonl", "--name", "team/copy")
@@ -193,9 +204,17 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run(
         "claim", "claim", "people", "--origin", "assisted", "--reason", "seen", "--where", listed
     )
+    made.run("keep", "keep", "few")
+    made.run("protect", "protect", "labelled", "--cutoff", "2023", code=3)
+    made.run("register", "register", few, "--name", "few", "--lines", "--role", "evaluation")
+    made.run("role", "role", "give", "labelled", "evaluation")
     made.run("whereis", "whereis", people[0]["text"])
     made.run("whereis", "whereis", "--file", data / "few.txt")
     made.run("whereis", "whereis", " ".join(f"nowhere{number}" for number in range(30)))
+    made.run("check", "check", few, "--against", "few", "--report", folder / "out", code=3)
+    made.run("check", "check", data / "labelled.jsonl", "--against", f"people,{data}/people.jsonl")
+    made.run("first-seen", "first-seen", "labelled", "--by", "by")
+    made.run("first-seen", "first-seen", "people", "--before", "2021")
     made.run("plan", "plan", mix)
     made.run("plan", "plan", none, code=3)
     made.run("plan", "plan", empty, code=3)
@@ -209,9 +228,15 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     for name in ("people", "labelled", "team/copy", "few", "once"):
         made.run("show", "show", name)
         made.run("history", "history", name)
+    made.run("role", "role", "take", "labelled", "evaluation", "--reason", "tried it")
+    made.run("role", "protect", "people", "--release", "--reason", "a claim came")
+    made.run("history", "history", "people")
     made.run("duplicates", "duplicates", "people", "--with", "team/copy", "--out", folder / "p")
     few_pairs = ["--max-pairs", "1", "--min-similarity", "0.3", "--progress", "json"]
     made.run("duplicates", "duplicates", "people", "--exact", *few_pairs)
+    for names in ([], ["people", "team/copy", "few"], ["few"], ["labelled,people"]):
+        made.run("overlap", "overlap", *names)
+    made.ask("overlap", "/v1/overlap?ref=people&ref=team/copy")
     made.run("db-check", "db", "check")
     look_after_the_index(made, data / "labelled.jsonl")
     verify: list[str | Path] = ["verify", snap, "--key", key]
@@ -243,6 +268,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         path = name if "/" in name else f"local/{name}"
         made.ask("dataset", f"/v1/datasets/{path}")
         made.ask("version", f"/v1/datasets/{path}/versions/1")
+    made.ask("first-seen", "/v1/datasets/local/labelled/versions/1/first-seen?before=2023")
     root = made.documents["export"][0]["snapshot_root"]
     made.ask("snapshot", f"/v1/snapshots/{root}")
     made.ask("problem", "/v1/datasets/local/nothing", 404)
@@ -259,6 +285,7 @@ def look_after_the_index(made: Outputs, source: Path) -> None:
         path.write_bytes(b"")
     moved = source.rename(source.with_suffix(".moved"))
     made.run("index-rebuild", "index", "rebuild", code=3)
+    made.run("overlap", "overlap")
     made.run("index-status", "index", "status")
     damaged = next(storage.glob("segments/*/content-*"))
     raw = damaged.read_bytes()
@@ -277,7 +304,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """The documents of a snapshot: those that are verified."""
     made = snapshots.write(tmp_path_factory.mktemp("signed") / "snap")
     tokens = Tokens("0" * 64, {"human": 3, "ai": 4})
-    other = replace(made.certificate, tokens=tokens)
+    other = replace(made.certificate, tokens=tokens, evaluations=left_out(made.certificate))
     envelope = json.loads((made.path / "certificate.json").read_bytes())
     with made.shards[0].open("rb") as file:
         footer = ShardReader(file, made.shards[0].stat().st_size).statement
@@ -291,6 +318,15 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         ],
         "shard-statement": [json.loads(Envelope.parse(footer).payload)],
     }
+
+
+def left_out(certificate: Certificate) -> LeftOutForSets:
+    """Return that documents were left out for an evaluation set, and an input was not read."""
+    found = SetLeftOut("evals/one", 2, "1" * 64, 9, 1, 2, 3, True, 13, 4)
+    without = SetLeftOut("evals/two", 1, "2" * 64, 9, 1, 0, 0, False, None, 0)
+    part = certificate.inputs[0]
+    unread = (NotRead(part.dataset, part.version, 25),)
+    return LeftOutForSets("rule", "0.8", "0.997", 13, 6, 99, (found, without), unread)
 
 
 def test_every_schema_is_put_to_use(outputs: Outputs, signed: dict[str, list[Any]]) -> None:
@@ -350,7 +386,7 @@ def api_schema(name: str) -> dict[str, Any]:
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://firsthand.dev/schemas/v0/{name}.json",
-        "title": f"A {name} as the API answers it",
+        "title": f"A{'n' if name[0] in 'aeiou' else ''} {name} as the API answers it",
     }
     named = _IN_THE_API.get(name) or FROM_THE_API[name]
     return head | _without_title(found.pop(named)) | {"$defs": found}
@@ -434,6 +470,7 @@ def changed_and_accepted(name: str, document: Any) -> list[str]:
     """Return the changes that a schema does not notice: a key less, a key more, another type."""
     check = Draft202012Validator(schema(name)).is_valid
     optional = {f"() without {key}" for key in OPTIONAL.get(name, ())}
+    optional |= OPTIONAL_WITHIN.get(name, set())
     return [
         place for place, changed in changes(document) if place not in optional and check(changed)
     ]

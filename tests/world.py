@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import assemble, documents, export, home, ledger, lifecycle, register
+from registry import assemble, documents, export, home, keep, ledger, lifecycle, register
 from registry.blobs import Store, write_file
 from registry.core import recipe as recipes
 from registry.core.attest import Signer
@@ -43,6 +43,7 @@ from registry.db import upgrade
 from registry.db.models import (
     Claim,
     DatasetVersion,
+    KeptTexts,
     KeyRole,
     LineageEdge,
     RoleChange,
@@ -53,7 +54,7 @@ from registry.db.models import (
 from registry.db.session import Database
 from registry.export import Exported
 from registry.places import Place, Remote
-from registry.query import catalogue
+from registry.query import catalogue, texts
 from registry.query.plan import Plan
 from registry.query.standing import Standing, standing, standings
 from registry.register import Declaration, Registration
@@ -272,6 +273,17 @@ class World:
                 note=note,
             )
 
+    def keep(self, name: str, **more: Any) -> keep.Kept:
+        """Put the texts of a version into the vault."""
+        return keep.version(
+            self.database,
+            self.store,
+            DatasetRef.parse(name),
+            kept_by="keeper",
+            clock=self.clock,
+            **more,
+        )
+
     def role(
         self,
         name: str,
@@ -307,7 +319,8 @@ class World:
         """Plan a recipe, given as the YAML file would say it."""
         asked = recipes.parse(dict(recipe), name="test.yaml")
         with self.database.read() as session:
-            return assemble.plan(session, self.store, asked)
+            again = texts.reading(self.database, self.store, self.folder / "scratch")
+            return assemble.plan(session, self.store, asked, again=again)
 
     def export(
         self, plan: Plan | Mapping[str, Any], out: str | Place = "snap", *, threads: int = 1
@@ -378,7 +391,8 @@ def stray_files(database: Database, store: Store) -> list[str]:
     needs one uses it.
     """
     with database.read() as session:
-        kept = {place.uid: place.kept for place in _locations(session)}
+        places = {place.uid: place.kept for place in _locations(session)}
+        later = set(session.scalars(sa.select(KeptTexts.uid)))
         sketched = {row.location.uid for row in session.scalars(sa.select(SketchTable))}
         segments = {name.partition("/")[0] for name in session.scalars(sa.select(Segment.name))}
     found = []
@@ -387,8 +401,8 @@ def stray_files(database: Database, store: Store) -> list[str]:
         there = {item.name for item in folder.iterdir()} if folder.is_dir() else set()
         owned = {
             "staging": set[str](),
-            "documents": set(kept),
-            "vault": {uid for uid, stays in kept.items() if stays},
+            "documents": set(places),
+            "vault": {uid for uid, stays in places.items() if stays} | later,
             "sketches": sketched,
             "segments": segments,
         }[part]

@@ -23,6 +23,7 @@ from cli.output import (
 
 if TYPE_CHECKING:
     from cli.context import Opened
+    from registry.core.exclusions import NotRead, SetLeftOut
     from registry.core.recipe import Recipe
     from registry.query.plan import Plan
 
@@ -68,20 +69,24 @@ def _plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
     from pathlib import Path
 
     from registry import assemble
+    from registry.query.texts import TextSource, reading
 
-    if tokenizer is None:
-        with registry.database.read() as session:
-            return assemble.plan(session, registry.store, recipe)
-    from registry.query.texts import TextSource
-    from registry.query.tokens import TokenCounter
+    database, store = registry.database, registry.store
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        progress("comparing with evaluation sets") as on_progress,
+    ):
+        counter = None
+        if tokenizer is not None:
+            from registry.query.tokens import TokenCounter
 
-    with tempfile.TemporaryDirectory() as scratch:
-        source = TextSource(
-            registry.database, registry.store, Path(scratch), avoid=set(), ahead=True
-        )
-        counter = TokenCounter(source, Path(tokenizer))
-        with registry.database.read() as session:
-            return assemble.plan(session, registry.store, recipe, tokens=counter)
+            source = TextSource(database, store, Path(scratch), avoid=set(), ahead=True)
+            counter = TokenCounter(source, Path(tokenizer))
+        again = reading(database, store, Path(scratch) / "again")
+        with database.read() as session:
+            return assemble.plan(
+                session, store, recipe, tokens=counter, again=again, on_progress=on_progress
+            )
 
 
 def read_recipe(name: str) -> Recipe:
@@ -118,10 +123,70 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
             f"  {plural(contested, 'document')} called human in one place and not in another: "
             "the most cautious claim counts"
         )
+    lines += _evaluations(made)
     if explain:
         lines += _explained(made)
     if made.shortfall is None:
         lines.append(f"Next  firsthand export {_typed(recipe)} --out DIR")
+    return lines
+
+
+def _evaluations(made: Plan) -> list[str]:
+    """Return what was left out for evaluation sets, and what could not be searched for."""
+    left = made.evaluations
+    if left is None:
+        return ["  evaluation sets are not excluded: the recipe says so"]
+    if not left.sets:
+        return []
+    said = left.stated()
+    lines = [
+        f"  left out for evaluation sets: {plural(said.documents, 'document')} ({size(said.bytes)})"
+    ]
+    for item in said.sets:
+        name = f"{item.dataset.removeprefix('local/')}@{item.version}"
+        lines.append(
+            f"    {name}: {count(item.exact)} equal · {count(item.near)} nearly equal · "
+            f"{count(item.passage)} with a shared passage"
+        )
+        lines += [f"      {line}" for line in _missed(item, said.run)]
+    lines.append(
+        f"    nearly equal: similarity ≥ {said.min_similarity}, of which {said.recall} or more is "
+        f"found · passages of {said.run} words or more"
+    )
+    return [*lines, *(f"    {_unread(item, said.run)}" for item in said.not_read)]
+
+
+def _unread(item: NotRead, run: int) -> str:
+    """Return how far a source was compared whose texts cannot be read."""
+    tokens = item.guaranteed_tokens
+    runs = "shared runs were not searched for"
+    if tokens is not None:
+        runs = f"shared runs of {run} to {tokens - 1} words were not searched for"
+    return (
+        f"{item.dataset.removeprefix('local/')}@{item.version}: its texts cannot be read, so only "
+        f"what the index knows was compared; {runs}"
+    )
+
+
+def _missed(item: SetLeftOut, run: int) -> list[str]:
+    """Return what could not be found of a set."""
+    lines = []
+    if not item.near_searched:
+        lines.append(
+            "nearly equal documents were not searched for: it has no sketches in the index"
+        )
+    if item.guaranteed_tokens is None:
+        lines.append("passages were not searched for: it has none in the index")
+    elif item.guaranteed_tokens > run:
+        lines.append(
+            f"shared runs of {run} to {item.guaranteed_tokens - 1} words were found by luck only: "
+            f"index it with passages of {run}"
+        )
+    if item.short_items:
+        few = plural(item.short_items, "item")
+        lines.append(
+            f"{few} of fewer than 8 words: found only where a document is as a whole alike"
+        )
     return lines
 
 

@@ -149,13 +149,19 @@ SECTIONS = {
     show_default=True,
     help="Who may see a new dataset.",
 )
+@click.option(
+    "--role",
+    type=click.Choice(["evaluation"]),
+    help="What the version is used as. An evaluation set is found by any 13 tokens that a text "
+    "shares with it, and recipes leave out what is like it.",
+)
 @click.option("--keep", is_flag=True, help="Keep the texts, so that they outlive these files.")
 @click.option(
     "--passages",
     type=click.IntRange(8, 1000),
     metavar="TOKENS",
-    help="Find every run of so many tokens that other texts share. Default: 25. Evaluation sets "
-    "take 13, which takes three times the space.",
+    help="Find every run of so many tokens that other texts share. Default: 25, and 13 for "
+    "`--role evaluation`, which takes three times the space.",
 )
 @click.option(
     "--no-passages",
@@ -197,8 +203,10 @@ def register(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given
         raise click.UsageError("name files or folders to read, or a list of sources with `--from`")
     if given["name"] is None:
         raise click.UsageError("say what the dataset is called, with `--name`")
+    from registry.intake.memory import keep_freed
     from registry.intake.pool import Pool
 
+    keep_freed()
     with Pool() as pool:
         _start_early(pool, paths, given["jobs"])
         return _one(home, paths, given, watch, pool, as_json=as_json)
@@ -370,8 +378,15 @@ def _options(given: dict[str, Any]) -> ReadOptions:
 
 
 def _window(given: dict[str, Any]) -> int | None:
-    from registry.core.sketch import WINDOW, window_of
+    from registry.core.sketch import EVALUATION_WINDOW, WINDOW, guaranteed_tokens, window_of
 
+    if given["role"] == "evaluation":
+        most = guaranteed_tokens(EVALUATION_WINDOW)
+        if given["no_passages"] or (given["passages"] or 0) > most:
+            raise click.UsageError(
+                f"an evaluation set is found by any {most} tokens: leave out "
+                f"`{'--no-passages' if given['no_passages'] else '--passages'}`"
+            )
     if given["no_passages"]:
         if given["passages"] is not None:
             raise click.UsageError("`--passages` and `--no-passages` contradict each other")
@@ -405,7 +420,7 @@ def _pairs(text: str, flag: str, allowed: tuple[str, ...], *, first: bool) -> li
 
 
 def _declaration(given: dict[str, Any]) -> Declaration:
-    from registry.core.dataset import DatasetRef, Origin, Visibility
+    from registry.core.dataset import DatasetRef, Origin, Role, Visibility
     from registry.register import Declaration
     from registry.settings import actor
 
@@ -420,6 +435,7 @@ def _declaration(given: dict[str, Any]) -> Declaration:
         sources=given["sources"],
         acquired=_acquired(given),
         visibility=Visibility(given["visibility"]),
+        role=Role(given["role"]) if given["role"] else None,
     )
 
 

@@ -17,13 +17,22 @@ from cli.registrations import index_in_words
 @click.pass_obj
 def show(home: str | None, ref: str, as_json: bool) -> None:
     """Show a dataset version: what it holds, what is claimed about it, and what is missing."""
+    import tempfile
+    from pathlib import Path
+
     from cli.context import opened
     from registry.core.dataset import DatasetRef
     from registry.query.show import version_record
+    from registry.query.texts import reading
 
     wanted = DatasetRef.parse(ref)
-    with opened(home) as registry, registry.database.read() as session:
-        record = version_record(session, registry.store, wanted)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        opened(home) as registry,
+        registry.database.read() as session,
+    ):
+        again = reading(registry.database, registry.store, Path(scratch) / "again")
+        record = version_record(session, registry.store, wanted, again=again)
     if as_json:
         emit(record)
         return
@@ -38,8 +47,10 @@ def _screen(record: dict[str, Any]) -> list[str]:
         f"{plural(record['words'], 'word')} · registered {record['registered_at'][:10]}"
     ]
     rows: list[tuple[str, str]] = []
+    rows += role_lines(record["roles"])
     rows += _origin(record)
     rows += _dates(record)
+    rows += _anchored(record)
     rows += _conflicts(record)
     rows.append(("License", _license(record)))
     if record["languages"]:
@@ -61,16 +72,32 @@ def _screen(record: dict[str, Any]) -> list[str]:
     rows += _places(record)
     rows += _lineage(record)
     rows += _deduplicated(record)
-    rows += [
-        ("Snapshots", f"{item['snapshot_root'][:16]}… has {count(item['documents'])} of these, "
-         f"issued {item['issued_at'][:10]}")
-        for item in record["snapshots"]
-    ]  # fmt: skip
+    rows += _snapshots(record)
     missing = _missing(record)
     if missing:
         rows.append(("Missing", ", ".join(missing) + ": not assessed"))
     rows.append(("Content root", record["content_root"]))
     return lines + block(rows)
+
+
+def role_lines(roles: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the roles of a version, and what keeps it from what they promise."""
+    from registry.core.policy import Terms
+
+    rows = []
+    for role in roles:
+        by = f"by {clean(role['changed_by'])}, {role['changed_at'][:10]}"
+        if role["role"] != "protected":
+            rows.append(("Role", f"evaluation set, {by}"))
+            if role["lacking"]:
+                rows.append(("", f"! {clean(role['lacking'])}"))
+            continue
+        terms = f" ({Terms.from_json(role['terms'])})" if role["terms"] else ""
+        rows.append(("Protected", f"{by}{terms}"))
+        if role["breaks"]:
+            rows.append(("", "! does not meet these terms any more; it is protected all the same"))
+        rows += [("", f"  ! {clean(reason['message'])}") for reason in role["breaks"]]
+    return rows
 
 
 def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -132,6 +159,59 @@ def _dates(record: dict[str, Any]) -> list[tuple[str, str]]:
                   "the owner's word"),
         ("", 'a date says "not by later models", never "human"'),
     ]  # fmt: skip
+
+
+def _anchored(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how many documents protected versions have too, where there are such versions."""
+    found = record["anchored"]
+    if not found["protected_versions"]:
+        return []
+    names = [f"{item['dataset']}@{item['version']}" for item in found["by"]]
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    where = f" in {', '.join(names[:8])}{more}" if names else ""
+    rows = [
+        (
+            "Anchored",
+            f"{count(found['documents'])} of {plural(record['documents'], 'document')}: a "
+            f"protected version has the same text{where}",
+        )
+    ]
+    if found["normalised"]:
+        other = plural(found["normalised"], "document")
+        rows.append(("", f"{other} of them but for one newline at the end"))
+    if found["not_compared"]:
+        left = plural(len(found["not_compared"]), "protected version")
+        rows.append(("", f"the texts of {left} could not be read: their bytes alone were compared"))
+    return rows
+
+
+def _snapshots(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for item in record["snapshots"]:
+        rows.append(
+            (
+                "Snapshots",
+                f"{item['snapshot_root'][:16]}… has {count(item['documents'])} of these, "
+                f"issued {item['issued_at'][:10]}",
+            )
+        )
+        rows += [
+            ("", f"left out of it for {one['dataset']}@{one['version']}: {_left_out(one)}")
+            for one in item["evaluations"]
+        ]
+    rows += [
+        ("Left out of", f"{item['snapshot_root'][:16]}…, issued {item['issued_at'][:10]}, because "
+         f"of items of this: {_left_out(item)}")
+        for item in record["left_out_of"]
+    ]  # fmt: skip
+    return rows
+
+
+def _left_out(item: dict[str, Any]) -> str:
+    return (
+        f"{plural(item['exact'], 'document')} equal · {count(item['near'])} nearly equal · "
+        f"{count(item['passage'])} with a shared passage"
+    )
 
 
 def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -243,6 +323,12 @@ def _event(event: dict[str, Any]) -> str:
     if kind == "location":
         kept = ", texts kept" if event["kept"] else ""
         return f"found at {clean(event['base'])} ({plural(event['files'], 'file')}{kept})"
+    if kind == "kept":
+        return (
+            f"texts of {plural(event['documents'], 'document')} kept by {clean(event['kept_by'])}"
+        )
+    if kind == "role":
+        return _role_event(event)
     if kind == "lineage":
         return f"{event['kind']} from {event['from']}, says {clean(event['added_by'])}"
     if kind == "snapshot":
@@ -257,6 +343,18 @@ def _event(event: dict[str, Any]) -> str:
         f"{event['property']} {word} as {clean(claim_in_words(event))}{about} "
         f"by {clean(event['claimed_by'])}{reason}"
     )
+
+
+def _role_event(event: dict[str, Any]) -> str:
+    from registry.core.policy import Terms
+
+    said = f"made an {event['role']} set" if event["given"] else f"no {event['role']} set any more"
+    if event["role"] == "protected":
+        said = "protected" if event["given"] else "not protected any more"
+    if event["given"] and event["terms"]:
+        said += f" ({Terms.from_json(event['terms'])})"
+    reason = f': "{clean(event["reason"])}"' if event["reason"] else ""
+    return f"{said}, says {clean(event['changed_by'])}{reason}"
 
 
 @click.command("list")
@@ -275,7 +373,9 @@ def dataset_list(home: str | None, as_json: bool) -> None:
     if not rows:
         say("no datasets yet: firsthand register FILES --name NAME")
         return
-    table = [("DATASET", "DOCUMENTS", "TEXT", "ORIGIN", "LICENSE")]
+    # A column for what few have is of use where some have it.
+    roles = any(row["roles"] for row in rows)
+    table = [("DATASET", "DOCUMENTS", "TEXT", "ORIGIN", "LICENSE", *(("ROLE",) if roles else ()))]
     for row in rows:
         origins = ", ".join(row["claimed_origins"]) or "unknown"
         mark = " (disputed)" if row["assessment"] == "disputed" else ""
@@ -286,6 +386,7 @@ def dataset_list(home: str | None, as_json: bool) -> None:
                 size(row["bytes"]),
                 origins + mark,
                 clean(" AND ".join(row["licenses"])) or "-",
+                *((", ".join(row["roles"]) or "-",) if roles else ()),
             )
         )
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]

@@ -229,7 +229,18 @@ def _certificate(said: Certificate) -> list[str]:
     ]
     if said.contested:
         lines.append(f"{plural(said.contested, 'document')} with conflicting claims of origin")
-    return lines
+    return lines + _evaluations(said)
+
+
+def _evaluations(said: Certificate) -> list[str]:
+    """Return what was left out for evaluation sets, set by set."""
+    if said.evaluations is None:
+        return []
+    return [
+        f"left out for {clean(it.dataset, limit=100)}@{it.version}  {count(it.exact)} equal · "
+        f"{count(it.near)} nearly equal · {count(it.passage)} with a shared passage"
+        for it in said.evaluations.sets[:_SHOWN]
+    ]
 
 
 def _licenses(said: Certificate) -> str:

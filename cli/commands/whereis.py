@@ -162,7 +162,9 @@ def _facts(match: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("Origin", _origin(match)))
     for conflict in match["conflicts"]:
         rows += _conflict(conflict)
-    rows.append(("Earliest", _earliest(match)))
+    # Only the same bytes say since when the text that was asked about exists.
+    label = "First seen" if match["kind"] == "exact" else "Earliest"
+    rows.append((label, _earliest(match)))
     rows.append(("License", _named(match, "licenses") or "none is claimed"))
     languages = _named(match, "languages")
     if languages:
@@ -216,7 +218,8 @@ def _earliest(match: dict[str, Any]) -> str:
         return "no date is claimed (E0)"
     begin, end = (date["not_before"] or "")[:10], date["not_after"][:10]
     when = f"on {end}" if begin == end else f"between {begin} and {end}" if begin else f"by {end}"
-    return f"{when} ({date['grade']}), claimed of {_ref(date)}"
+    by = clean(", ".join(date["claimed_by"]))
+    return f"{when} ({date['grade']}), says {by} of {_ref(date)}"
 
 
 def _named(match: dict[str, Any], key: str) -> str:

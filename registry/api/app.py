@@ -14,7 +14,16 @@ from starlette.middleware import Middleware
 from registry import __version__, home
 from registry.api import bounded, caching, problems
 from registry.api.deps import Registry
-from registry.api.routes import datasets, documents, health, lookup, snapshots, versions
+from registry.api.routes import (
+    checks,
+    datasets,
+    documents,
+    health,
+    lookup,
+    overlap,
+    snapshots,
+    versions,
+)
 from registry.blobs import Store
 from registry.query.whereis.finder import Finder
 from registry.settings import Settings
@@ -63,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = Registry(database, store, finder)
     problems.install(app)
     app.add_exception_handler(caching.NotModifiedError, caching.not_modified)
-    for module in (datasets, versions, snapshots, documents, lookup, health):
+    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, health):
         app.include_router(module.router)
     _describe(app)
     return app

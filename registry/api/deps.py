@@ -23,6 +23,7 @@ from registry.query.whereis.finder import Finder, Looking
 # A name without `..`, and without what regular expressions of other languages lack.
 NAME_PATTERN: Final = r"^[a-z0-9](?:(?:\.?[_-])*\.?[a-z0-9])*$"
 DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
+REF_PATTERN: Final = rf"^(?:{NAME_PATTERN[1:-1]}/)?{NAME_PATTERN[1:-1]}(?:@[1-9][0-9]{{0,8}})?$"
 HASH_PATTERN: Final = r"^(?:sha256:)?[0-9a-f]{64}$"
 LAST_NUMBER: Final = 999_999_999
 MOST_QUESTIONS: Final = 1000

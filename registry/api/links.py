@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from registry.query.pages import Page
+from registry.query.page import Page
 
 
 def next_of(request: Request, page: Page) -> dict[str, Any]:

@@ -25,10 +25,12 @@ from registry.core.dataset import (
     Assessment,
     DatasetRef,
     Origin,
+    Role,
     Visibility,
     check_name,
 )
 from registry.core.lineage import EdgeKind
+from registry.core.policy import Policy
 from registry.db.models import OverlapKind
 
 Item = TypeVar("Item")
@@ -132,6 +134,7 @@ class DatasetOut(BaseModel):
     visibility: Visibility
     version: Number = Field(description="The latest.")
     versions: Number
+    roles: list[Role]
     documents: Count
     bytes: Count
     claimed_origins: list[Origin]
@@ -300,6 +303,64 @@ class SnapshotPartOut(BaseModel):
     issued_at: Time
 
 
+class LeftOutOut(BaseModel):
+    """How many documents were left out because they resemble items of an evaluation set."""
+
+    exact: Count = Field(description="Equal to an item.")
+    near: Count = Field(description="Nearly equal to one.")
+    passage: Count = Field(description="Sharing a run of words with one.")
+
+
+class LeftOutForOut(LeftOutOut):
+    """The same, and for which set."""
+
+    dataset: Name
+    version: Number
+
+
+class LeftOutOfOut(LeftOutOut):
+    """The same, and of which snapshot."""
+
+    snapshot_root: Digest
+    certificate: Digest
+    issued_at: Time
+
+
+class HeldOut(SnapshotPartOut):
+    """How much of a version a snapshot holds, and what was left out of that snapshot."""
+
+    evaluations: list[LeftOutForOut] = Field(description="Of all its inputs together.")
+
+
+class AnchoringOut(BaseModel):
+    """A protected version that has some of the documents."""
+
+    dataset: Name
+    version: Number
+    documents: Number
+
+
+class NamedOut(BaseModel):
+    """A version."""
+
+    dataset: Name
+    version: Number
+
+
+class AnchoredOut(BaseModel):
+    """Documents whose text a protected version has."""
+
+    documents: Count
+    exact: Count = Field(description="Of the same bytes.")
+    normalised: Count = Field(description="Of others; they differ in one newline at the end.")
+    by: list[AnchoringOut]
+    not_compared: list[NamedOut] = Field(
+        description="Protected versions of which only the bytes were compared."
+    )
+    protected_versions: Count
+    rule: str
+
+
 class CaseOut(BaseModel):
     """What this version says, what the other one says, and of how many texts."""
 
@@ -360,6 +421,46 @@ class IndexOut(BaseModel):
     )
 
 
+class TermsOut(BaseModel):
+    """What was asked of a version before it was protected."""
+
+    policy: Policy
+    cutoff: Time
+    min_grade: str = Field(pattern="^E[0-6]$")
+
+
+class ExampleOut(BaseModel):
+    """A document that a reason is about."""
+
+    row: Number
+    content_hash: Digest
+    where: str
+
+
+class ReasonOut(BaseModel):
+    """Why a version does not meet the policy."""
+
+    code: str
+    documents: Count
+    message: str
+    remedy: str
+    examples: list[ExampleOut]
+
+
+class RoleOut(BaseModel):
+    """What a version is used as, and what keeps it from what that promises."""
+
+    role: Role
+    terms: TermsOut | None = Field(description="Of a protected version; null of others.")
+    changed_by: str
+    changed_at: Time
+    reason: str | None
+    lacking: str | None = Field(description="By what an evaluation set should be found and is not.")
+    breaks: list[ReasonOut] = Field(
+        description="What is said since that breaks the terms; it is protected all the same."
+    )
+
+
 class VersionRecordOut(VersionOut):
     """Everything that is recorded about a version, and what it adds up to under all live claims."""
 
@@ -367,6 +468,7 @@ class VersionRecordOut(VersionOut):
     visibility: Visibility
     origin: Origin
     assessment: Assessment
+    roles: list[RoleOut]
     origins: dict[str, SumsOut]
     human_fraction: HumanFractionOut
     contested: Count
@@ -381,8 +483,12 @@ class VersionRecordOut(VersionOut):
     acquisition: list[AcquisitionOut]
     lineage: LineageOut
     deduplication: DeduplicationOut | None
-    snapshots: list[SnapshotPartOut]
+    snapshots: list[HeldOut]
+    left_out_of: list[LeftOutOfOut] = Field(
+        description="Snapshots that left documents out because they resemble items of this set."
+    )
     index: IndexOut | None
+    anchored: AnchoredOut
 
 
 class EventOut(BaseModel):
@@ -427,6 +533,26 @@ class DerivedOut(EventOut):
     added_by: str
 
 
+class KeptOut(EventOut):
+    """Its texts were put into the vault."""
+
+    event: Literal["kept"]
+    documents: Count
+    kept_by: str
+
+
+class RoleChangedOut(EventOut):
+    """It was given a role, or one was taken from it."""
+
+    event: Literal["role"]
+    given: bool
+    role: Role
+    terms: TermsOut | None
+    changed_by: str
+    changed_at: Time
+    reason: str | None
+
+
 class ExportedOut(EventOut, SnapshotPartOut):
     """Documents of it went into a snapshot."""
 
@@ -434,7 +560,8 @@ class ExportedOut(EventOut, SnapshotPartOut):
 
 
 AnyEventOut = Annotated[
-    RegisteredOut | FoundOut | ClaimedOut | DerivedOut | ExportedOut, Field(discriminator="event")
+    RegisteredOut | FoundOut | KeptOut | ClaimedOut | DerivedOut | RoleChangedOut | ExportedOut,
+    Field(discriminator="event"),
 ]
 
 
@@ -458,6 +585,9 @@ class SnapshotOut(BaseModel):
     bytes: Count
     words: Count
     inputs: list[InputOut]
+    evaluations: list[LeftOutForOut] = Field(
+        description="What was left out of it for evaluation sets."
+    )
 
 
 ContentHash = Annotated[str, Field(pattern=HASH_PATTERN)]
@@ -521,10 +651,11 @@ class BracketOut(BaseModel):
 
 
 class EarliestOut(BracketOut):
-    """The earliest date that is claimed, and of which version."""
+    """The earliest date that is claimed, of which version and by whom."""
 
     dataset: Name
     version: Number
+    claimed_by: list[str]
 
 
 class HoldingOut(BaseModel):
@@ -619,6 +750,9 @@ class AnswerOut(BaseModel):
 
     question: QuestionOut
     found: bool = Field(description="False says nothing about who or what wrote the text.")
+    first_seen: EarliestOut | None = Field(
+        description="The earliest date of the same bytes; what is only similar lends none."
+    )
     matches: list[MatchOut] = Field(
         description="Exact, normalised, near, passages; the best of each first."
     )

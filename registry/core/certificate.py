@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from registry.core.attest import Envelope, PublicKey, Signer, Statement, Subject
 from registry.core.digest import HASH_SUITE
+from registry.core.exclusions import LeftOutForSets
 from registry.core.manifest import (
     ORIGIN_NAMES,
     Column,
@@ -28,6 +29,7 @@ from registry.errors import InvalidInputError, VerificationError
 
 PREDICATE_TYPE: Final = "https://firsthand.dev/certified-snapshot/v0"
 SHARD_PREDICATE_TYPE: Final = "https://firsthand.dev/certified-shard/v0"
+EVALUATIONS: Final = "evaluations"
 SNAPSHOT_SUBJECT: Final = "snapshot"
 NOT_ASSESSED: Final = "not_assessed"
 NOT_PROVEN: Final = "This does not prove that any text was written by a person, or may be used."
@@ -200,6 +202,7 @@ class Certificate:
         human_fraction: The share, and what was asked.
         words: Words of the snapshot by origin, as the issuer counted them.
         tokens: Likewise its tokens, or None when no tokenizer was given.
+        evaluations: What was left out for evaluation sets, or None where nothing is said of them.
         inputs: Where the documents came from.
         exact_duplicates_left_out: Copies that were not drawn because the text was drawn once.
         contested: Documents whose text some live claim calls human and another does not.
@@ -219,11 +222,14 @@ class Certificate:
     builder: dict[str, str]
     log_size: int
     tokens: Tokens | None = None
+    evaluations: LeftOutForSets | None = None
 
     def to_statement(self) -> Statement:
         """Return the statement that gets signed."""
         subjects = [Subject(SNAPSHOT_SUBJECT, self.manifest.root)]
         subjects += [Subject(name, digest) for name, digest in sorted(self.files.items())]
+        # Without anything to say the key is not there: as in certificates from before it.
+        said = {} if self.evaluations is None else {EVALUATIONS: self.evaluations.to_json()}
         return Statement(
             tuple(subjects),
             PREDICATE_TYPE,
@@ -242,7 +248,8 @@ class Certificate:
                 "supersedes": None,
                 "tokens": None if self.tokens is None else asdict(self.tokens),
                 "words": self.words,
-            },
+            }
+            | said,
         )
 
     @classmethod
@@ -260,6 +267,9 @@ class Certificate:
             "issued_at", "issuer", "log_size", "manifest", "not_proven", "supersedes", "tokens",
             "words",
         }  # fmt: skip
+        says = EVALUATIONS in statement.predicate
+        if says:
+            keys.add(EVALUATIONS)
         got = ObjectReader(statement.predicate, "the certificate", code, keys)
         if got.take("checkpoint") is not None or got.take("supersedes") is not None:
             raise VerificationError(
@@ -293,6 +303,7 @@ class Certificate:
             builder={name: builder.text(name) for name in got.mapping("builder")},
             log_size=got.count("log_size"),
             tokens=None if got.take("tokens") is None else Tokens.parse(got.take("tokens")),
+            evaluations=LeftOutForSets.parse(got.take(EVALUATIONS)) if says else None,
         )
         made._check()
         return made
@@ -314,6 +325,10 @@ class Certificate:
             raise _mismatch("the inputs do not add up to the documents")
         if sum(item.bytes for item in self.inputs) != sums.bytes:
             raise _mismatch("the inputs do not add up to the bytes")
+        if self.evaluations is not None:
+            inputs = {(item.dataset, item.version) for item in self.inputs}
+            if not {item.name for item in self.evaluations.not_read} <= inputs:
+                raise _mismatch("what was not read is no input")
         whole = {"bytes": sums.bytes, "documents": sums.documents}.get(share.of)
         if whole is not None and share.denominator != whole:
             raise _mismatch(f"the human fraction is not of all {share.of}")

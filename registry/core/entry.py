@@ -18,7 +18,7 @@ from registry.core.digest import ROW_PREFIX, canonical, commitment
 from registry.core.evidence import iso_time, to_micros
 from registry.errors import ConflictError, InvalidInputError
 
-FOLD: Final = 2
+FOLD: Final = 3
 """The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
 
 MAX_LEAF: Final = 64 * 1024
@@ -56,6 +56,7 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
         "id", "recipe_id", "plan_digest", "log_size", "documents", "bytes", "words", "recorded_at",
     ),
     "mixture_inputs": ("id", "mixture_id", "version_id", "documents", "bytes"),
+    "mixture_exclusions": ("id", "mixture_id", "version_id", "exact", "near", "passages"),
     "signing_keys": ("id", "keyid", "role", "pem", "created_at"),
     "snapshots": (
         "id", "mixture_id", "key_id", "snapshot_root", "certificate_digest", "path", "issued_at",

@@ -11,7 +11,16 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from registry.core.dataset import DatasetRef, Origin
 from registry.core.digest import MAX_INT, digest_of
@@ -104,7 +113,28 @@ def _share(value: Any) -> str:
     return f"{digits[:-MAX_DECIMALS]}.{digits[-MAX_DECIMALS:]}".rstrip("0").rstrip(".")
 
 
+def _truth(value: Any) -> bool:
+    if isinstance(value, str) and value in ("true", "false"):
+        return value == "true"
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
+def _sets(value: Any) -> bool | list[str]:
+    if isinstance(value, bool) or value in ("true", "false"):
+        return _truth(value)
+    if not isinstance(value, list) or not value:
+        raise ValueError("expected true, false, or names of evaluation sets, such as `[gsm8k@1]`")
+    return [_ref(item) for item in value]
+
+
 Ref = Annotated[str, BeforeValidator(_ref)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Sets = Annotated[
+    bool | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)],
+    BeforeValidator(_sets),
+]
 Date = Annotated[str, BeforeValidator(_date)]
 Amount = Annotated[int, BeforeValidator(_amount)]
 Share = Annotated[str, BeforeValidator(_share)]
@@ -138,6 +168,10 @@ class Filters(_Part):
         license: Every license claimed for it is one of these; one without a license is out.
         language: Every language claimed for it is one of these.
         words: It has so many words.
+        anchored: Whether a protected version has the same text, or one that differs in a newline
+            at its end.
+        first_seen_before: Some version with the same bytes says that it existed before the
+            beginning of this day.
     """
 
     origin: Annotated[list[Origin], Field(min_length=1)] | None = None
@@ -145,6 +179,17 @@ class Filters(_Part):
     license: Annotated[list[Name], Field(min_length=1)] | None = None
     language: Annotated[list[Name], Field(min_length=1)] | None = None
     words: Words | None = None
+    anchored: Truth | None = None
+    first_seen_before: Date | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, spell: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Spell filters out; recipes without later keys keep the digest they had without them."""
+        spelled: dict[str, Any] = spell(self)
+        later = ("anchored", "first_seen_before")
+        return {
+            key: value for key, value in spelled.items() if key not in later or value is not None
+        }
 
 
 class Source(_Part):
@@ -225,6 +270,8 @@ class Recipe(_Part):
         size: How much; without it, everything that fits.
         human: The human share to keep; without it, none is kept.
         seed: Another seed draws other documents.
+        exclude_evaluations: Which evaluation sets nothing may be drawn of that resembles an item
+            of theirs: all, none, or those that are named.
     """
 
     name: Name | None = None
@@ -233,6 +280,15 @@ class Recipe(_Part):
     size: Size = Size()
     human: Human | None = None
     seed: Count = 0
+    exclude_evaluations: Sets = True
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, spell: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Spell the recipe out; one without later keys keeps the digest it had without them."""
+        spelled: dict[str, Any] = spell(self)
+        if self.exclude_evaluations is True:
+            del spelled["exclude_evaluations"]
+        return spelled
 
     @model_validator(mode="before")
     @classmethod
@@ -253,6 +309,11 @@ class Recipe(_Part):
         doubled = {name for name in names if names.count(name) > 1}
         if doubled:
             raise ValueError(f"`{min(doubled)}` is named twice; join its filters in one source")
+        if not isinstance(self.exclude_evaluations, bool):
+            sets = self.exclude_evaluations
+            doubled = {name for name in sets if sets.count(name) > 1}
+            if doubled:
+                raise ValueError(f"`exclude_evaluations` names `{min(doubled)}` twice")
         return self
 
     def to_json(self) -> dict[str, Any]:

@@ -41,6 +41,9 @@ PASSAGE: Final = 8
 WINDOW: Final = 18
 """Of how many passage hashes in a row one is kept at least, unless something else is asked for."""
 
+EVALUATION_WINDOW: Final = 6
+"""The same for evaluation sets: any 13 tokens that another text shares with them are found."""
+
 MOST_PERMUTATIONS: Final = 1024
 MOST_WINDOW: Final = 1024
 

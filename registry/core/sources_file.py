@@ -6,14 +6,14 @@ Its keys are the options of `firsthand register` with underscores: `--origin-fie
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from registry.core.dataset import Access, DatasetRef, Origin, Visibility
+from registry.core.dataset import Access, DatasetRef, Origin, Role, Visibility
 from registry.core.evidence import DateInterval, DateKind
 from registry.core.explain import explained
-from registry.core.sketch import WINDOW, window_of
+from registry.core.sketch import EVALUATION_WINDOW, WINDOW, guaranteed_tokens, window_of
 from registry.core.source import Format, OnBadInput, Orient, ReadOptions
 from registry.errors import InvalidInputError, RegistryError
 
@@ -98,8 +98,9 @@ class Entry(BaseModel):
         first_use: When they were first used for training.
         url_field: The field with each document's address.
         visibility: Who may see a new dataset.
+        role: What the version is used as.
         keep: Keep the texts, so that they outlive these files.
-        passages: Find every shared run of so many tokens: 25, or 13 for evaluation sets.
+        passages: Find every shared run of so many tokens: 25, and 13 for evaluation sets.
         no_passages: Find whole documents only: no runs of tokens.
     """
 
@@ -140,6 +141,7 @@ class Entry(BaseModel):
     first_use: Text | None = None
     url_field: Text | None = None
     visibility: Visibility = Visibility.PRIVATE
+    role: Literal[Role.EVALUATION] | None = None
     keep: Truth = False
     passages: Annotated[int, Field(ge=8, le=1000)] | None = None
     no_passages: Truth = False
@@ -148,6 +150,12 @@ class Entry(BaseModel):
     def _passages_or_none(self) -> Self:
         if self.no_passages and self.passages is not None:
             raise ValueError("`passages` and `no_passages` contradict each other")
+        most = guaranteed_tokens(EVALUATION_WINDOW)
+        if self.role is not None and (self.no_passages or (self.passages or 0) > most):
+            which = "no_passages" if self.no_passages else "passages"
+            raise ValueError(
+                f"an evaluation set is found by any {most} tokens: leave out `{which}`"
+            )
         return self
 
     def window(self) -> int | None:

@@ -336,6 +336,33 @@ class MixtureInput(Base):
     version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
 
 
+class MixtureExclusion(Base):
+    """How many documents were left out of a mixture because they resemble an evaluation set.
+
+    Attributes:
+        version_id: The evaluation set.
+        exact: Documents equal to one of its items.
+        near: Documents nearly equal to one.
+        passages: Documents that share a passage with one.
+    """
+
+    __tablename__ = "mixture_exclusions"
+    __table_args__ = (
+        UniqueConstraint("mixture_id", "version_id"),
+        Index(None, "version_id"),
+        CheckConstraint("exact >= 0 AND near >= 0 AND passages >= 0", name="sums"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mixture_id: Mapped[int] = mapped_column(ForeignKey("mixtures.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    exact: Mapped[int]
+    near: Mapped[int]
+    passages: Mapped[int]
+    mixture: Mapped[Mixture] = relationship(lazy="joined", innerjoin=True)
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
 class SigningKey(Base):
     """A public key of this registry."""
 

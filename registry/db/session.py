@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 
-HEAD: Final = "20261123_dedup"
+HEAD: Final = "20261125_dedup"
 """The revision that this code works with; a test compares it with `migrations/`."""
 
 BUSY_SECONDS: Final = 30.0
@@ -102,7 +102,13 @@ class Database:
         self.engine.dispose()
 
 
-KNOWN: Final = ("20261122_first", "20261122_index", "20261123_vault", HEAD)
+KNOWN: Final = (
+    "20261122_first",
+    "20261122_index",
+    "20261123_vault",
+    "20261124_exclusions",
+    HEAD,
+)
 """Every released revision, oldest first."""
 
 

@@ -31,7 +31,7 @@ from registry.index.merge import MadeSegment
 from registry.index.parts import PartSketch
 from registry.intake.gathered import Gathered
 from registry.intake.part import Asked, PartWriter, schema, sketched
-from registry.query import compared, texts
+from registry.query import texts
 from registry.query.standing import EVER, NEVER
 from registry.query.standing.labels import LabelColumn, Labels
 from registry.query.standing.part import EVERYTHING
@@ -240,7 +240,7 @@ class _Rows:
                 side.ref, side.version, side.place.order_root, inputs.standings[at].hashes, own
             )
             done = 0
-            for block in compared.read_texts(database, self._store, wanted, scratch):
+            for block in texts.from_any_place(database, self._store, wanted, scratch):
                 rows = own[done : done + len(block)]
                 made = self._columns(at, rows, counts, done)
                 made["text"] = block.cast(pa.large_string())

@@ -52,6 +52,7 @@ def card(certificate: Certificate) -> str:
         f"{_cell(', '.join(item.licenses)) or 'none'} |"
         for item in certificate.inputs
     ]
+    lines += _evaluations(certificate)
     lines += [
         "",
         "## Check it",
@@ -68,6 +69,19 @@ def card(certificate: Certificate) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _evaluations(certificate: Certificate) -> list[str]:
+    """Return what was left out for evaluation sets."""
+    said = certificate.evaluations
+    if said is None or not said.sets:
+        return []
+    rows = [
+        f"| {item.dataset}@{item.version} | {item.exact:,} | {item.near:,} | {item.passage:,} |"
+        for item in said.sets
+    ]
+    head = "| left out for the evaluation set | equal | nearly equal | shared passage |"
+    return ["", head, "| --- | ---: | ---: | ---: |", *rows]
 
 
 def _cell(text: str) -> str:

@@ -8,12 +8,15 @@ SHA-256 of the footer stands for the whole file. What the footer says of itself,
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import mmap
 import os
 import stat
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,9 +34,10 @@ ALIGNED: Final = 64
 REMEDY: Final = "run `firsthand index rebuild`"
 _TRAILER: Final = struct.Struct("<QI12s")
 _MAGIC: Final = b"firsthand\r\n\x01"
-_MOST_BUFFERED: Final = 1 << 20
+_GATHERED: Final = 1 << 20
 _MOST_SAID: Final = 1 << 28
 """How many bytes a footer may have, and how many the check sums: of bodies up to 256 GiB."""
+_DIRECT: Final[int] = getattr(os, "O_DIRECT", 0)
 OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """How files are opened: what is no file, such as a pipe, is not waited for."""
 
@@ -50,20 +54,25 @@ def damaged(path: Path, what: str) -> ConflictError:
 class BlockWriter:
     """Writes such a file from front to back, under a hidden name until it is whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, cold: bool = False) -> None:
         """Write a file that does not exist yet.
+
+        Args:
+            path: The file.
+            cold: It is large and not read soon. Then it goes to the disk without passing through
+                the system's cache, where that can be done: a copy less, and what others have
+                there stays.
 
         Raises:
             OSError: The disk refused.
         """
         self._path = path
         self._hidden = path.with_name(f".{path.name}")
-        self._file = self._hidden.open("wb", buffering=0)
+        self._handle = _created(self._hidden, cold=cold)
+        self._buffer = _buffer()
+        self._filled = 0
         self._at = 0
-        self._rest = b""
         self._sums: list[int] = []
-        self._waiting: list[memoryview | bytes] = []
-        self._waiting_bytes = 0
 
     @property
     def at(self) -> int:
@@ -96,20 +105,16 @@ class BlockWriter:
             view = memoryview(data)
         else:
             view = np.ascontiguousarray(data).reshape(-1).view(np.uint8).data
-        if not len(view):
-            return
         self._at += len(view)
-        self._sum(view)
-        # What waits must not change meanwhile: arrays are other people's.
-        if len(view) < _MOST_BUFFERED:
-            self._waiting.append(bytes(view))
-            self._waiting_bytes += len(view)
-            if self._waiting_bytes < _MOST_BUFFERED:
-                return
-            self._flush()
-        else:
-            self._flush()
-            _write(self._file.fileno(), view)
+        while len(view):
+            taken = min(len(view), len(self._buffer) - self._filled)
+            self._buffer[self._filled : self._filled + taken] = view[:taken]
+            self._filled += taken
+            view = view[taken:]
+            if self._filled == len(self._buffer):
+                self._sum()
+                _write(self._handle, memoryview(self._buffer))
+                self._filled = 0
 
     def close(self, footer: dict[str, Any]) -> str:
         """Finish the file, give it its name, and return the SHA-256 of its footer.
@@ -117,9 +122,7 @@ class BlockWriter:
         Raises:
             OSError: The disk refused.
         """
-        if self._rest:
-            self._sums.append(zlib.crc32(self._rest))
-            self._rest = b""
+        self._sum()
         sums = np.asarray(self._sums, "<u4").tobytes()
         said = orjson.dumps(
             {
@@ -129,35 +132,70 @@ class BlockWriter:
                 **footer,
             }
         )
-        self._waiting += [sums, said, _TRAILER.pack(len(said), zlib.crc32(said), _MAGIC)]
-        self._flush()
-        self._file.close()
+        trailer = _TRAILER.pack(len(said), zlib.crc32(said), _MAGIC)
+        with memoryview(self._buffer) as view:
+            whole = self._filled - self._filled % BLOCK
+            _write(self._handle, view[:whole])
+            # What is left is no whole block, and so is for the cache.
+            _through_cache(self._handle)
+            rest = b"".join([view[whole : self._filled], sums, said, trailer])
+        _write(self._handle, memoryview(rest))
+        self._release()
         self._hidden.rename(self._path)
         return hashlib.sha256(said).hexdigest()
 
     def discard(self) -> None:
         """Remove the file unless it was finished; doing so twice is fine."""
-        if not self._file.closed:
-            self._file.close()
+        if self._handle >= 0:
+            self._release()
             self._hidden.unlink(missing_ok=True)
 
-    def _sum(self, view: memoryview) -> None:
-        if self._rest:
-            taken = min(BLOCK - len(self._rest), len(view))
-            self._rest += bytes(view[:taken])
-            view = view[taken:]
-            if len(self._rest) < BLOCK:
-                return
-            self._sums.append(zlib.crc32(self._rest))
-        whole = len(view) - len(view) % BLOCK
+    def _sum(self) -> None:
+        """Note the check sums of what is in the buffer; only the last block is no whole one."""
         crc = zlib.crc32
-        self._sums += [crc(view[at : at + BLOCK]) for at in range(0, whole, BLOCK)]
-        self._rest = bytes(view[whole:])
+        with memoryview(self._buffer) as view:
+            self._sums += [
+                crc(view[at : min(at + BLOCK, self._filled)])
+                for at in range(0, self._filled, BLOCK)
+            ]
 
-    def _flush(self) -> None:
-        if self._waiting:
-            _write(self._file.fileno(), memoryview(b"".join(self._waiting)))
-            self._waiting, self._waiting_bytes = [], 0
+    def _release(self) -> None:
+        os.close(self._handle)
+        self._handle = -1
+        _buffers.append(self._buffer)
+
+
+_BUFFER: Final = 1 << 20
+_MOST_BUFFERS: Final = 8
+_buffers: deque[mmap.mmap] = deque(maxlen=_MOST_BUFFERS)
+"""Buffers that nobody uses: memory that is used again need not be made."""
+
+
+def _buffer() -> mmap.mmap:
+    """Return memory that begins with a page, as a disk wants it."""
+    try:
+        return _buffers.pop()
+    except IndexError:
+        return mmap.mmap(-1, _BUFFER)
+
+
+def _created(path: Path, *, cold: bool) -> int:
+    """Create a file, if it is cold and the system can do so, to be written past the cache."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    if cold and _DIRECT:
+        try:
+            return os.open(path, flags | _DIRECT, 0o666)
+        except OSError as error:
+            # Some file systems have nothing but the cache.
+            if error.errno != errno.EINVAL:
+                raise
+    return os.open(path, flags, 0o666)
+
+
+def _through_cache(handle: int) -> None:
+    flags = fcntl.fcntl(handle, fcntl.F_GETFL)
+    if flags & _DIRECT:
+        fcntl.fcntl(handle, fcntl.F_SETFL, flags & ~_DIRECT)
 
 
 class BlockFile:
@@ -275,8 +313,8 @@ class BlockFile:
         order = np.argsort(begins, kind="stable")
         ordered = begins[order]
         # What lies close together is read at once, up to a megabyte.
-        apart = np.diff(ordered, prepend=-_MOST_BUFFERED) > width + BLOCK
-        group = np.cumsum(apart) + ordered // _MOST_BUFFERED
+        apart = np.diff(ordered, prepend=-_GATHERED) > width + BLOCK
+        group = np.cumsum(apart) + ordered // _GATHERED
         starts = np.flatnonzero(np.diff(group, prepend=-1))
         with self._opened() as opened:
             for low, high in zip(starts, [*starts[1:], len(ordered)], strict=True):
@@ -313,6 +351,20 @@ class BlockFile:
             if zlib.crc32(view[offset : offset + BLOCK]) != self._sums[number]:
                 raise damaged(self.path, f"is damaged in block {number}")
         return np.frombuffer(raw, kind, count, begin - at)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the file open meanwhile: who reads it often need not open it each time.
+
+        Raises:
+            ConflictError: The file is missing or cannot be read.
+        """
+        with self._opened() as handle:
+            before, self._handle = self._handle, handle
+            try:
+                yield
+            finally:
+                self._handle = before
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -385,4 +437,10 @@ def _read(handle: int, at: int, size: int) -> bytes:
 
 def _write(handle: int, view: memoryview) -> None:
     while len(view):
-        view = view[os.write(handle, view) :]
+        try:
+            view = view[os.write(handle, view) :]
+        except OSError as error:
+            if error.errno != errno.EINVAL or not fcntl.fcntl(handle, fcntl.F_GETFL) & _DIRECT:
+                raise
+            # The disk wants larger blocks, or less was written than was asked for.
+            _through_cache(handle)

@@ -58,7 +58,12 @@ def ordered(parts: list[Keys]) -> Keys:
 
 def of_contents(hashes: Hashes) -> Array:
     """Return the sorted entries of contents that stand in a row."""
-    order = np.argsort(leading(hashes), kind="stable")
+    keys = leading(hashes)
+    # Several times as fast as a stable order, which only equal keys need.
+    order = np.argsort(keys)
+    ordered_keys = keys[order]
+    if (ordered_keys[1:] == ordered_keys[:-1]).any():
+        order = np.argsort(keys, kind="stable")
     entries = np.empty(len(hashes), CONTENT)
     entries["hash"] = hashes[order]
     entries["local"] = order

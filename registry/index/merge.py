@@ -8,6 +8,7 @@ such entry, sorts it and writes it: keys are spread evenly, so that is about hal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,18 +18,24 @@ import numpy as np
 from registry.core.sketch import SketchParams
 from registry.db.models import SegmentKind
 from registry.errors import ConflictError
-from registry.index.blocks import REMEDY, Array, BlockWriter, Keys, damaged
+from registry.index.blocks import REMEDY, Array, BlockFile, BlockWriter, Keys, damaged
 from registry.index.entries import MOST_DOCUMENTS, keys_of, merged, moved
 from registry.index.parts import Run, RunsFile, SketchFile
 from registry.index.segment import SegmentFile, Span, entry_type, fence_step, scheme_of
 
-HELD: Final = 1 << 23
+HELD: Final = 1 << 24
 """How many bytes of entries are held while runs are merged, about."""
 _LEAST: Final = 1 << 15
+_MOST_OPEN: Final = 256
+"""How many files are kept open; beyond that, each is opened whenever it is read."""
 
 
 class Entries(Protocol):
     """Sorted entries that can be read piece by piece."""
+
+    @property
+    def file(self) -> BlockFile:
+        """Return the file that they are in."""
 
     def read(self, at: int, count: int) -> Array:
         """Return some of them."""
@@ -229,11 +236,12 @@ def write(
     fences = _Fences(fence_step(kind))
     writer = BlockWriter(path)
     try:
-        for entries in ordered(sources, entry_type(kind)):
-            writer.write(entries)
-            fences.add(entries)
-            if on_progress is not None:
-                on_progress()
+        with _held(pieces):
+            for entries in ordered(sources, entry_type(kind)):
+                writer.write(entries)
+                fences.add(entries)
+                if on_progress is not None:
+                    on_progress()
         footer: dict[str, Any] = {
             "kind": str(kind),
             "scheme": scheme_of(kind),
@@ -262,6 +270,16 @@ def write(
         digest,
         tuple(spans),
     )
+
+
+@contextmanager
+def _held(pieces: Sequence[Piece]) -> Iterator[None]:
+    """Keep the files of some pieces open meanwhile, unless they are very many."""
+    files = {id(piece.entries.file): piece.entries.file for piece in pieces}
+    with ExitStack() as stack:
+        for file in files.values() if len(files) <= _MOST_OPEN else ():
+            stack.enter_context(file.held())
+        yield
 
 
 def piece_of(segment: SegmentFile) -> Piece:

@@ -137,7 +137,7 @@ class PartWriter:
         self._params = params
         self._window = window
         self._runs = BlockWriter(runs)
-        self._sketches = None if sketches is None else BlockWriter(sketches)
+        self._sketches = None if sketches is None else BlockWriter(sketches, cold=True)
         self._documents = self._first = self._sketched = 0
         self._hashes: list[Hashes] = []
         self._bands: list[Keys] = []

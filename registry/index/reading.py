@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.blobs import Store
-from registry.core.contents import Hashes
+from registry.core.contents import Hashes, Mask
 from registry.db.models import Location, Segment, SegmentKind, SketchTable
 from registry.index.blocks import OPEN, BlockFile, Keys, Rows, damaged
-from registry.index.joining import Joined, Side, joined
+from registry.index.joining import Asked, Hubs, Joined, Side, first_of, joined, keys_of_side
 from registry.index.parts import Signatures, SketchFile, digest_of
 from registry.index.segment import SegmentFile
 
@@ -283,6 +283,51 @@ class Index:
             parts.append(self._found(held, once >> 24, once & 0xFFFFFF, among))
         return _all_of(parts)
 
+    def entries(self, kind: SegmentKind, *, among: Collection[int]) -> int:
+        """Return at most how many entries some locations have: all of the segments they are in."""
+        return sum(held.segment.entries for held in self._answering(kind, among))
+
+    def keys(self, kind: SegmentKind, *, among: Collection[int]) -> Iterator[Keys]:
+        """Give what the entries of some locations are found by: keys, or the first 64 bits.
+
+        Raises:
+            ConflictError: A file of the index is damaged.
+        """
+        wanted = np.fromiter(among, np.int64)
+        for held in self._answering(kind, among):
+            side = Side(held.segment, held.ids, np.isin(held.ids, wanted))
+            yield from keys_of_side(side)
+
+    def some(
+        self, kind: SegmentKind, keys: Keys, *, among: Collection[int], most: int
+    ) -> tuple[Found, Rows]:
+        """Find the documents that have some keys, of each location only the first few for each.
+
+        Memory stays bounded where very many documents have a key.
+
+        Args:
+            kind: Bands or passages.
+            keys: The keys, each once.
+            among: The locations that may answer.
+            most: How many documents of a location are given for a key.
+
+        Returns:
+            The documents, and which of the keys have more.
+
+        Raises:
+            ConflictError: What is needed of the index is damaged.
+        """
+        wanted = np.fromiter(among, np.int64)
+        parts: list[Found] = []
+        cut: list[Rows] = []
+        for held in self._answering(kind, among):
+            side = Side(held.segment, held.ids, np.isin(held.ids, wanted))
+            for question, location, row, more in first_of(side, keys, most):
+                parts.append(Found(question, location, row))
+                cut.append(more)
+        none = np.empty(0, np.int64)
+        return _all_of(parts), np.unique(np.concatenate([none, *cut]))
+
     def joined(
         self,
         kind: SegmentKind,
@@ -290,9 +335,11 @@ class Index:
         *,
         among: Collection[int] | None = None,
         within: bool = False,
-        stars_above: int | None = None,
+        hubs: Hubs | None = None,
+        rows: Mask | None = None,
+        without: Mapping[int, Rows] | None = None,
     ) -> Iterator[Joined]:
-        """Join all documents of a location with those of the others that share a key with them.
+        """Join documents of a location with those of the others that share a key with them.
 
         A pair is given once for each key that both have. The location itself takes part only if
         asked for; then each two of its documents make one pair, the earlier row first.
@@ -302,10 +349,12 @@ class Index:
             mine: The location.
             among: The other locations that take part; None for all.
             within: Also join the location with itself.
-            stars_above: Of a key that makes more pairs than this with a piece of another segment,
-                give only those that have the first of my documents, or the first of a location:
-                each document still has a pair with each location that it has one with, but not
-                every pair is listed. None to list them all.
+            hubs: Of very many documents that share a key only so many of a location are joined
+                with all others: each document still has a pair with each location that it has one
+                with, but not every pair is given. None to give them all.
+            rows: Which of my documents take part; None for all. Not together with `within`.
+            without: Rows of mine, each once, that make no pair with a location. Where most of them
+                make none, they are left out before anything is joined.
 
         Yields:
             Rows of the location; ids of other locations; rows there. Not more than some 2^20.
@@ -314,19 +363,20 @@ class Index:
             ConflictError: What is needed of the index is damaged.
         """
         allowed = None if among is None else np.fromiter(among, np.int64)
+        asked = Asked(rows, without or {})
         sides, others = [], []
         for held in self._kinds[kind]:
             own = held.ids == mine
             if own.any():
-                sides.append(Side(held.segment, held.ids, own))
+                sides.append(Side(held.segment, held.ids, own, asked.rows))
             chosen = (held.ids >= 0) & ~own
             if allowed is not None:
                 chosen &= np.isin(held.ids, allowed)
             if within:
                 chosen |= own
-            if chosen.any():
-                others.append(Side(held.segment, held.ids, chosen))
-        return joined(sides, others, stars_above=stars_above)
+            for some in asked.alike(held.ids, chosen):
+                others.append(Side(held.segment, held.ids, some, asked.of(held.ids[some])))
+        return asked.kept(joined(sides, others, hubs=hubs))
 
     def signatures(self, location_id: int, rows: Rows) -> Signatures:
         """Return the signatures of documents of a location, in the order asked for.

@@ -156,12 +156,18 @@ class SegmentFile:
         Raises:
             ConflictError: A block that is needed is damaged.
         """
+        return self.gather(*self.ranges(keys))
+
+    def ranges(self, keys: Keys) -> tuple[Rows, Rows]:
+        """Return between which entries those of each key are.
+
+        Raises:
+            ConflictError: A block that is needed is damaged.
+        """
         if not self.entries or not len(keys):
-            return np.empty(0, np.int64), np.empty(0, self._dtype)
+            return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
         span = np.uint64(0) if self.kind is SegmentKind.CONTENT else LOCAL
-        begins = self._place(keys, right=False)
-        ends = self._place(keys | span, right=True)
-        return self._gather(begins, ends)
+        return self._place(keys, right=False), self._place(keys | span, right=True)
 
     def range_of(self, low: np.uint64, high: np.uint64) -> tuple[int, int]:
         """Return between which entries all those are whose keys lie in a closed range.
@@ -220,7 +226,12 @@ class SegmentFile:
             high = np.where(left & ~after, middle, high)
         return low
 
-    def _gather(self, begins: Rows, ends: Rows) -> tuple[Rows, Array]:
+    def gather(self, begins: Rows, ends: Rows) -> tuple[Rows, Array]:
+        """Return the entries of some ranges, and for each which of the ranges it is in.
+
+        Raises:
+            ConflictError: A block that is needed is damaged.
+        """
         sizes = np.maximum(ends - begins, 0)
         hit = np.flatnonzero(sizes)
         begins, ends, sizes = begins[hit], ends[hit], sizes[hit]

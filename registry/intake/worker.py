@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from registry.core import sketch
 from registry.errors import RegistryError
+from registry.intake.memory import keep_freed
 from registry.intake.part import Asked, read
 from registry.intake.units import Unit
 
@@ -38,6 +39,7 @@ def main(handle: int) -> None:
     with contextlib.suppress(NotImplementedError):
         # It gives memory back sooner than others, and there may be many such processes.
         pa.set_memory_pool(pa.jemalloc_memory_pool())
+    keep_freed()
     # What started this process has things to load as well; meanwhile this one loads the kernel.
     sketch.sketch(np.empty(0, np.uint8), np.zeros(1, np.int64))
     with Connection(handle) as other:

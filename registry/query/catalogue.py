@@ -8,7 +8,7 @@ caller has found the version.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -23,9 +23,11 @@ from registry.db.models import (
     Claim,
     Dataset,
     DatasetVersion,
+    KeptTexts,
     LineageEdge,
     Location,
     Mixture,
+    MixtureExclusion,
     MixtureInput,
     Namespace,
     Overlap,
@@ -177,6 +179,31 @@ def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:
     )
 
 
+def kept(session: Session, of: DatasetVersion) -> dict[int, str]:
+    """Return, by the ids of its locations, under which uid the vault has the texts of a version.
+
+    Texts are kept with the registration of a location or after it; the latest counts.
+    """
+    found = {place.id: place.uid for place in locations(session, of) if place.kept}
+    for later in kept_later(session, of):
+        found[later.location_id] = later.uid
+    return found
+
+
+def kept_later(session: Session, of: DatasetVersion) -> Sequence[KeptTexts]:
+    """Return how texts of a version got into the vault after it was registered, oldest first."""
+    return (
+        session.execute(
+            sa.select(KeptTexts)
+            .join(Location, Location.id == KeptTexts.location_id)
+            .where(Location.version_id == of.id)
+            .order_by(KeptTexts.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
 def acquisitions(session: Session, of: DatasetVersion) -> Sequence[Acquisition]:
     """Return how the texts of a version were come by, one row per location."""
     return (
@@ -219,6 +246,32 @@ def derived_from(
         .scalars()
         .all()
     )
+
+
+def exclusions(session: Session, mixtures: Collection[int]) -> Sequence[MixtureExclusion]:
+    """Return what was left out of mixtures for evaluation sets, which whoever sees them sees."""
+    return (
+        session.execute(
+            sa.select(MixtureExclusion)
+            .where(MixtureExclusion.mixture_id.in_(mixtures))
+            .order_by(MixtureExclusion.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def snapshots_without(
+    session: Session, of: DatasetVersion, caller: Caller = OPERATOR
+) -> Sequence[tuple[Snapshot, MixtureExclusion]]:
+    """Return the snapshots that documents were left out of for an evaluation set, and how many."""
+    rows = session.execute(
+        sa.select(Snapshot, MixtureExclusion)
+        .join(MixtureExclusion, MixtureExclusion.mixture_id == Snapshot.mixture_id)
+        .where(MixtureExclusion.version_id == of.id, visible_snapshot(caller))
+        .order_by(Snapshot.id)
+    )
+    return [(snapshot, part) for snapshot, part in rows]
 
 
 def snapshots_with(

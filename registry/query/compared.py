@@ -11,7 +11,6 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import documents
 from registry.batch import Source, sketched
 from registry.batch.sources import Ids
 from registry.blobs import Store
@@ -95,45 +94,6 @@ def source(database: Database, store: Store, side: Side, scratch: Path) -> Sourc
     """
 
     def read(rows: Ids) -> Iterator[pa.Array]:
-        table = documents.load(
-            store.documents(side.place.uid),
-            digest=side.place.table_digest,
-            columns=["content_hash"],
-        )
-        hashes = documents.hashes_of(table.column("content_hash"))
-        wanted = texts.Wanted(side.ref, side.version, side.place.order_root, hashes, rows)
-        return read_texts(database, store, wanted, scratch)
+        return texts.again(database, store, scratch, side.version, side.place, rows)
 
     return sketched.source(side.version, side.place, side.table, store, texts=read)
-
-
-def read_texts(
-    database: Database, store: Store, wanted: texts.Wanted, scratch: Path
-) -> Iterator[pa.Array]:
-    """Give texts of a version, every one checked, from as many of its places as it takes.
-
-    Args:
-        database: The catalogue.
-        store: The registry's storage.
-        wanted: Which texts.
-        scratch: A folder for texts that are found in another order.
-
-    Raises:
-        SourceFailedError: No place has all of them; of several, why the first one has not.
-    """
-    failed: dict[str, texts.SourceFailedError] = {}
-    rows, done = wanted.rows, 0
-    while done < len(rows):
-        found = texts.TextSource(database, store, scratch, avoid=set(failed), ahead=False)
-        rest = texts.Wanted(
-            wanted.ref, wanted.version, wanted.order_root, wanted.hashes, rows[done:]
-        )
-        if failed and not any(one.uid not in failed for one in found.places(wanted.version)):
-            raise next(iter(failed.values()))
-        try:
-            for batch in found.texts(rest):
-                yield batch
-                done += len(batch)
-        except texts.SourceFailedError as error:
-            # Another place may have them.
-            failed[error.uid] = error

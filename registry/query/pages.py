@@ -29,24 +29,12 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.errors import NotFoundError
-from registry.query import catalogue, show
+from registry.query import catalogue, protection, show
+from registry.query.page import Page
 from registry.query.show import claim_record, dataset_record, version_sums
 from registry.query.visible import visible, visible_snapshot
 
 ALL_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of a list.
-
-    Attributes:
-        items: The records, in the order of the list.
-        last: The key of the last of them when there are more, to go on from; else None.
-    """
-
-    items: list[dict[str, Any]]
-    last: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +94,11 @@ def datasets(
     rows = session.execute(asked).all()
     found = [latest for latest, _, _ in rows[:limit]]
     counts, claims = _how_many(session, found), _claims_of(session, found)
-    items = [dataset_record(it, counts[it.dataset_id], claims[it.id]) for it in found]
+    roles = protection.by_version(session, [it.id for it in found])
+    items = [
+        dataset_record(it, counts[it.dataset_id], claims[it.id], roles.get(it.id, []))
+        for it in found
+    ]
     return Page(items, items[-1]["dataset"] if len(rows) > limit else None)
 
 
@@ -184,6 +176,7 @@ def dataset(session: Session, ref: DatasetRef, caller: Caller) -> dict[str, Any]
         latest,
         _how_many(session, [latest])[latest.dataset_id],
         _claims_of(session, [latest])[latest.id],
+        protection.by_version(session, [latest.id]).get(latest.id, []),
     )
 
 
@@ -336,7 +329,12 @@ def _snapshot_records(session: Session, rows: Sequence[Snapshot]) -> list[dict[s
         .order_by(MixtureInput.id)
     ).scalars():
         parts[part.mixture_id].append(part)
-    return [_snapshot_record(it, it.mixture, parts[it.mixture_id]) for it in rows]
+    excluded = show.exclusion_records(session, [it.mixture_id for it in rows])
+    return [
+        _snapshot_record(it, it.mixture, parts[it.mixture_id])
+        | {"evaluations": excluded.get(it.mixture_id, [])}
+        for it in rows
+    ]
 
 
 def _snapshot_record(

@@ -20,6 +20,7 @@ from registry.core.digest import SELECTION_PREFIX, digest_of
 from registry.core.draw import Drawn
 from registry.core.recipe import Recipe, Unit
 from registry.errors import GuaranteeError
+from registry.query.evaluations.excluding import Exclusion
 from registry.query.standing import Standing
 
 PLAN_TYPE: Final = "firsthand-plan/v0"
@@ -115,6 +116,8 @@ class Plan:
         log_size: The state of the catalogue it was made at.
         shortfall: None when the recipe can be kept; otherwise what could be reached.
         tokenizer: SHA-256 of the tokenizer that tokens were counted with, or None.
+        evaluations: What was left out for evaluation sets; None where the recipe wants that none
+            are looked at.
     """
 
     recipe: Recipe
@@ -124,6 +127,7 @@ class Plan:
     log_size: int
     shortfall: Shortfall | None
     tokenizer: str | None = None
+    evaluations: Exclusion | None = None
 
     @property
     def documents(self) -> int:
@@ -293,6 +297,7 @@ def to_json(made: Plan) -> dict[str, Any]:
             for item in made.inputs
         ],
         "exact_duplicates_left_out": made.duplicates,
+        "evaluations": None if made.evaluations is None else made.evaluations.stated().to_json(),
         "shortfall": None
         if made.shortfall is None
         else {

@@ -7,13 +7,14 @@ protected version still meets the policy it was protected under is another quest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.core.dataset import Role
-from registry.db.models import DatasetVersion, RoleChange
+from registry.core.sketch import EVALUATION_WINDOW, guaranteed_tokens
+from registry.db.models import DatasetVersion, RoleChange, SketchTable
 
 
 def protected_ids(session: Session) -> set[int]:
@@ -49,6 +50,34 @@ def roles_of(session: Session, version: DatasetVersion) -> Sequence[RoleChange]:
 def role_of(session: Session, version: DatasetVersion, role: Role) -> RoleChange | None:
     """Return how a version came by a role, or None if it does not have it."""
     return next((it for it in roles_of(session, version) if it.role is role), None)
+
+
+def by_version(session: Session, ids: Collection[int]) -> dict[int, list[Role]]:
+    """Return the roles of some versions, by their ids; those without any are left out."""
+    found: dict[int, list[Role]] = {}
+    for change in session.scalars(_current().where(RoleChange.version_id.in_(ids))):
+        found.setdefault(change.version_id, []).append(change.role)
+    return {id: [role for role in Role if role in roles] for id, roles in found.items()}
+
+
+def lacking(table: SketchTable | None) -> str | None:
+    """Return what an evaluation set should be found by and is not, or None.
+
+    Args:
+        table: What is known of its sketches.
+    """
+    wanted = guaranteed_tokens(EVALUATION_WINDOW)
+    remedy = "`firsthand index rebuild` makes up for that, from the texts"
+    if table is None:
+        return f"it has no sketches, so only equal documents are found: {remedy}"
+    if table.window is None:
+        return f"it has no passages, so no shared run of tokens is found: {remedy}"
+    if table.window > EVALUATION_WINDOW:
+        return (
+            f"shared runs of {guaranteed_tokens(table.window)} tokens or more are found, of an "
+            f"evaluation set those of {wanted} should be: {remedy}"
+        )
+    return None
 
 
 def changes(session: Session, version: DatasetVersion) -> Sequence[RoleChange]:

@@ -5,7 +5,7 @@ The words are those of the glossary and the shapes are contracts (`schemas/`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.certificate import HumanFraction
 from registry.core.claim import Property
-from registry.core.dataset import Assessment, DatasetRef, Origin
+from registry.core.dataset import Assessment, DatasetRef, Origin, Role
 from registry.core.evidence import DateInterval, iso_time, to_micros
+from registry.core.policy import Terms
 from registry.core.sketch import guaranteed_tokens
 from registry.db.models import (
     Acquisition,
@@ -25,19 +26,25 @@ from registry.db.models import (
     DatasetVersion,
     LineageEdge,
     Location,
+    MixtureExclusion,
     MixtureInput,
+    RoleChange,
     SketchTable,
     Snapshot,
 )
-from registry.query import catalogue
+from registry.query import catalogue, policy, protection, vault
+from registry.query.again import Again
+from registry.query.anchors import anchored, anchored_record, no_anchors
 from registry.query.deduplications import deduplication_record
 from registry.query.overlaps import inside
 from registry.query.overlaps.records import overlap_records
+from registry.query.protection import protected_ids
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
+from registry.query.whereis.finder import Finder
 
 
 def dataset_record(
-    latest: DatasetVersion, versions: int, claims: Sequence[Claim]
+    latest: DatasetVersion, versions: int, claims: Sequence[Claim], roles: Sequence[Role]
 ) -> dict[str, Any]:
     """Return a dataset with its latest version and what is claimed about that.
 
@@ -45,6 +52,7 @@ def dataset_record(
         latest: The version.
         versions: How many there are.
         claims: The live claims about it.
+        roles: The roles that it has.
     """
     owner = latest.dataset
     return {
@@ -52,6 +60,7 @@ def dataset_record(
         "visibility": str(owner.visibility),
         "version": latest.number,
         "versions": versions,
+        "roles": [str(role) for role in roles],
         "documents": latest.documents,
         "bytes": latest.bytes,
         "claimed_origins": claimed_origins(claims),
@@ -103,12 +112,24 @@ def version_sums(version: DatasetVersion) -> dict[str, Any]:
 
 
 def version_record(
-    session: Session, store: Store, ref: DatasetRef, caller: Caller = OPERATOR
+    session: Session,
+    store: Store,
+    ref: DatasetRef,
+    caller: Caller = OPERATOR,
+    *,
+    again: Again | None = None,
 ) -> dict[str, Any]:
     """Return everything that is recorded about a version, and what it adds up to.
 
     The human share and the origins are what counts under all live claims of the catalogue that
     the caller may see.
+
+    Args:
+        session: A reading session.
+        store: The registry's storage.
+        ref: The version.
+        caller: Who asks.
+        again: Reads texts of protected versions, where that was not done yet.
 
     Raises:
         NotFoundError: There is no such version that the caller may see.
@@ -118,6 +139,7 @@ def version_record(
     claims = catalogue.claims(session, version)
     stand = standing(session, store, version, caller=caller)
     origins = stand.view.origins()
+    kept = catalogue.kept(session, version)
     return {
         "dataset": str(catalogue.ref_of(version).dataset),
         "visibility": str(version.dataset.visibility),
@@ -126,6 +148,7 @@ def version_record(
         if origins
         else str(Origin.UNKNOWN),
         "assessment": str(assessment(claims)),
+        "roles": role_records(session, store, version, stand, caller),
         "origins": {str(name): sums for name, sums in sums_by_origin(stand).items()},
         "human_fraction": declared(stand).to_json(),
         "contested": int(np.count_nonzero(stand.view.contested)),
@@ -141,7 +164,7 @@ def version_record(
                 "base": place.base,
                 "files": len(place.files),
                 "left_out": left_out(place),
-                "kept": place.kept,
+                "kept": place.id in kept,
                 "sources": place.sources,
                 "options": place.options,
                 "registered_at": _time(place.registered_at),
@@ -153,13 +176,69 @@ def version_record(
         ],
         "lineage": lineage_record(session, version, caller),
         "deduplication": deduplication_record(session, version, caller),
-        "snapshots": [
-            _snapshot(item, part)
-            for item, part in catalogue.snapshots_with(session, version, caller)
+        "snapshots": _snapshots(session, version, caller),
+        "left_out_of": [
+            {
+                "snapshot_root": item.snapshot_root,
+                "certificate": item.certificate_digest,
+                **_counts(part),
+                "issued_at": _time(item.issued_at),
+            }
+            for item, part in catalogue.snapshots_without(session, version, caller)
         ],
         "index": index_record(catalogue.sketches(session, version)),
+        "anchored": _anchored(session, store, stand, caller, again),
         "log_size": ledger.size(session),
     }
+
+
+def role_records(
+    session: Session, store: Store, version: DatasetVersion, stand: Standing, caller: Caller
+) -> list[dict[str, Any]]:
+    """Return the roles of a version, and what keeps it from what they promise.
+
+    Raises:
+        ConflictError: A document table is missing or was changed.
+    """
+    records = []
+    for change in protection.roles_of(session, version):
+        lacking, breaks = None, []
+        if change.role is Role.EVALUATION:
+            lacking = protection.lacking(catalogue.sketches(session, version))
+        elif change.value:
+            terms = Terms.from_json(change.value)
+            breaks = policy.reasons(session, store, version, terms, caller=caller, stand=stand)
+            if not vault.is_there(session, store, version):
+                breaks.append(policy.not_kept(version))
+        records.append(
+            role_record(change) | {"lacking": lacking, "breaks": [it.to_json() for it in breaks]}
+        )
+    return records
+
+
+def role_record(change: RoleChange) -> dict[str, Any]:
+    """Return who gave a role, or took it, and on what terms."""
+    return {
+        "role": str(change.role),
+        "terms": change.value or None,
+        "changed_by": change.changed_by,
+        "changed_at": _time(change.changed_at),
+        "reason": change.reason,
+    }
+
+
+def _anchored(
+    session: Session, store: Store, stand: Standing, caller: Caller, again: Again | None
+) -> dict[str, Any]:
+    """Return how many documents are anchored; the index is opened only if some can be."""
+    if not protected_ids(session):
+        return anchored_record(no_anchors(len(stand.hashes)))
+    finder = Finder(store)
+    try:
+        with finder.look(session, caller) as looking:
+            return anchored_record(anchored(looking, stand.hashes, again=again))
+    finally:
+        finder.close()
 
 
 def index_record(sketches: SketchTable | None) -> dict[str, Any] | None:
@@ -254,6 +333,32 @@ def edge_record(edge: LineageEdge, other: DatasetVersion) -> dict[str, Any]:
     }
 
 
+def _snapshots(session: Session, version: DatasetVersion, caller: Caller) -> list[dict[str, Any]]:
+    """Return the snapshots with documents of a version, and what evaluation sets cost them."""
+    found = catalogue.snapshots_with(session, version, caller)
+    excluded = exclusion_records(session, [item.mixture_id for item, _ in found])
+    return [
+        _snapshot(item, part) | {"evaluations": excluded.get(item.mixture_id, [])}
+        for item, part in found
+    ]
+
+
+def exclusion_records(
+    session: Session, mixtures: Collection[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return for mixtures how many documents were left out for which evaluation sets, and why."""
+    records: dict[int, list[dict[str, Any]]] = {}
+    for part in catalogue.exclusions(session, mixtures):
+        ref = catalogue.ref_of(part.version)
+        record = {"dataset": str(ref.dataset), "version": part.version.number, **_counts(part)}
+        records.setdefault(part.mixture_id, []).append(record)
+    return records
+
+
+def _counts(part: MixtureExclusion) -> dict[str, int]:
+    return {"exact": part.exact, "near": part.near, "passage": part.passages}
+
+
 def _snapshot(item: Snapshot, part: MixtureInput) -> dict[str, Any]:
     return {
         "snapshot_root": item.snapshot_root,
@@ -283,7 +388,7 @@ def history(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> lis
     return events
 
 
-_ORDER = ("registered", "location", "claim", "lineage", "snapshot")
+_ORDER = ("registered", "location", "kept", "claim", "lineage", "role", "snapshot")
 
 
 def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[dict[str, Any]]:
@@ -319,6 +424,18 @@ def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[d
                 "added_by": edge.added_by,
             }
         )
+    for later in catalogue.kept_later(session, version):
+        events.append(
+            {
+                "at": _time(later.kept_at),
+                "event": "kept",
+                "documents": later.documents,
+                "kept_by": later.kept_by,
+            }
+        )
+    for change in protection.changes(session, version):
+        about_it = {"event": "role", "given": change.given} | role_record(change)
+        events.append({"at": _time(change.changed_at)} | about_it)
     for item, part in catalogue.snapshots_with(session, version, caller):
         events.append({"at": _time(item.issued_at), "event": "snapshot"} | _snapshot(item, part))
     return [about | event for event in events]

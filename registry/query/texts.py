@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import sqlalchemy as sa
 
-from registry import readers
+from registry import documents, readers
 from registry.blobs import Store
 from registry.core.dataset import DatasetRef
 from registry.core.source import ReadOptions
@@ -26,6 +26,8 @@ from registry.db.session import Database
 from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
+from registry.query import catalogue
+from registry.query.again import Again
 from registry.query.layout import Layout
 from registry.query.plan import PlannedInput
 from registry.query.standing import member
@@ -52,6 +54,36 @@ class SourceFailedError(ConflictError):
         )
         self.version = version
         self.uid = uid
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A place that has the texts of a location: the vault, or the files they were read from.
+
+    Attributes:
+        location: The location.
+        vault: Under which uid the vault has them, or None for the files.
+    """
+
+    location: Location
+    vault: str | None
+
+    @property
+    def uid(self) -> str:
+        """Return what tells it from other copies of the same version."""
+        if self.vault is None and self.location.kept:
+            return f"files/{self.location.uid}"
+        return self.vault or self.location.uid
+
+    @property
+    def order_root(self) -> str:
+        """Return the order that the texts have."""
+        return self.location.order_root
+
+    @property
+    def base(self) -> str:
+        """Return where the files are."""
+        return self.location.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +120,7 @@ class TextSource:
         scratch: A folder for spooled texts.
         avoid: Places that were found wanting, by uid.
         ahead: Read in a thread of its own.
+        files_too: Also read the files of what was kept when it was registered, after all else.
     """
 
     def __init__(
@@ -98,25 +131,23 @@ class TextSource:
         *,
         avoid: set[str],
         ahead: bool,
+        files_too: bool = False,
     ) -> None:
         self._database = database
         self._store = store
         self._scratch = scratch
         self._avoid = avoid
         self._ahead = ahead
+        self._files_too = files_too
 
-    def places(self, version: DatasetVersion) -> Sequence[Location]:
+    def places(self, version: DatasetVersion) -> Sequence[Copy]:
         """Return where a version's texts may be, the vault first."""
         with self._database.read() as session:
-            return (
-                session.execute(
-                    sa.select(Location)
-                    .where(Location.version_id == version.id)
-                    .order_by(Location.kept.desc(), Location.id)
-                )
-                .scalars()
-                .all()
-            )
+            locations = catalogue.locations(session, version)
+            kept = catalogue.kept(session, version)
+        vaults = [Copy(place, kept[place.id]) for place in locations if place.id in kept]
+        files = [Copy(place, None) for place in locations if self._files_too or not place.kept]
+        return vaults + sorted(files, key=lambda it: it.location.kept)
 
     def read(self, layout: Layout) -> Generator[pa.Array]:
         """Give the texts of each row group, in the layout's order.
@@ -167,15 +198,15 @@ class TextSource:
                 hint=error.hint if isinstance(error, UnavailableError) else None,
             ) from error
 
-    def _batches(self, place: Location) -> Iterator[pa.RecordBatch]:
-        if place.kept:
-            return read_texts(self._store.vault(place.uid))
-        options = ReadOptions.from_json(place.options)
+    def _batches(self, place: Copy) -> Iterator[pa.RecordBatch]:
+        if place.vault is not None:
+            return read_texts(self._store.vault(place.vault))
+        options = ReadOptions.from_json(place.location.options)
         base = parse(place.base)
-        files = [base / file["name"] for file in place.files]
+        files = [base / file["name"] for file in place.location.files]
         return readers.documents(readers.discover(files, options, every=True).files, options)
 
-    def _streamed(self, item: Wanted, place: Location) -> Generator[pa.Array]:
+    def _streamed(self, item: Wanted, place: Copy) -> Generator[pa.Array]:
         """Read a place that has the rows in the same order."""
         rows, expected = item.rows, item.hashes
         begin = at = 0
@@ -205,7 +236,7 @@ class TextSource:
     def _check(
         self,
         item: Wanted,
-        place: Location,
+        place: Copy,
         texts: pa.Array,
         expected: Hashes,
         *,
@@ -219,10 +250,10 @@ class TextSource:
             return
         wrong = int(np.flatnonzero(as_hashes(found) != expected)[0])
         row = int(local[wrong])
-        if place.kept:
+        if place.vault is not None:
             where = f"document {begin + row + 1} of the kept texts of `{item.ref.short}`"
         else:
-            file = place.files[batch.column("file")[row].as_py()]["name"]
+            file = place.location.files[batch.column("file")[row].as_py()]["name"]
             record = batch.column("record")[row].as_py() + 1
             where = f"record {record} of `{parse(place.base) / file}`"
         raise SourceFailedError(
@@ -231,7 +262,7 @@ class TextSource:
             place.uid,
         )
 
-    def _spooled(self, item: Wanted, place: Location) -> Generator[pa.Array]:
+    def _spooled(self, item: Wanted, place: Copy) -> Generator[pa.Array]:
         """Read a place that has the same texts in another order, by content."""
         wanted = np.sort(item.hashes[item.rows])
         spool = self._scratch / f"spool-{place.uid}.arrow"
@@ -252,7 +283,7 @@ class TextSource:
             spool.unlink(missing_ok=True)
 
     def _from_spool(
-        self, item: Wanted, place: Location, spool: Path, found: list[Hashes]
+        self, item: Wanted, place: Copy, spool: Path, found: list[Hashes]
     ) -> Generator[pa.Array]:
         hashes = np.concatenate(found) if found else np.empty(0, "S32")
         order = np.argsort(hashes, kind="stable")
@@ -281,6 +312,70 @@ class TextSource:
                         place.uid,
                     )
                 yield texts
+
+
+def reading(database: Database, store: Store, scratch: Path) -> Again:
+    """Return what reads texts of any version again, from whichever place has them."""
+    return partial(again, database, store, scratch)
+
+
+def again(
+    database: Database,
+    store: Store,
+    scratch: Path,
+    version: DatasetVersion,
+    place: Location,
+    rows: npt.NDArray[np.int64],
+) -> Iterator[pa.Array]:
+    """Give texts of a version once more, every one checked, from whichever place has them.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        scratch: A folder for spooled texts.
+        version: The version, with its dataset.
+        place: Its location that the rows are of.
+        rows: Which of them, ascending.
+
+    Raises:
+        ConflictError: No place has one of them, or the document table is missing or was changed.
+    """
+    table = documents.load(
+        store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+    )
+    hashes = documents.hashes_of(table.column("content_hash"))
+    wanted = Wanted(catalogue.ref_of(version), version, place.order_root, hashes, rows)
+    return from_any_place(database, store, wanted, scratch)
+
+
+def from_any_place(
+    database: Database, store: Store, wanted: Wanted, scratch: Path
+) -> Iterator[pa.Array]:
+    """Give texts of a version, every one checked, from as many of its places as it takes.
+
+    Args:
+        database: The catalogue.
+        store: The registry's storage.
+        wanted: Which texts.
+        scratch: A folder for texts that are found in another order.
+
+    Raises:
+        SourceFailedError: No place has all of them; of several, why the first one has not.
+    """
+    failed: dict[str, SourceFailedError] = {}
+    rows, done = wanted.rows, 0
+    while done < len(rows):
+        found = TextSource(database, store, scratch, avoid=set(failed), ahead=False)
+        rest = Wanted(wanted.ref, wanted.version, wanted.order_root, wanted.hashes, rows[done:])
+        if failed and not any(one.uid not in failed for one in found.places(wanted.version)):
+            raise next(iter(failed.values()))
+        try:
+            for batch in found.texts(rest):
+                yield batch
+                done += len(batch)
+        except SourceFailedError as error:
+            # Another place may have them.
+            failed[error.uid] = error
 
 
 class _Cutter:

@@ -1,7 +1,7 @@
 """What a caller may see, as conditions that every query of the catalogue carries.
 
-Only the dataset's own visibility counts. A snapshot names its inputs, in its certificate too, so
-it is visible to those who may see all of them.
+Only the dataset's own visibility counts. A snapshot names its inputs, in its certificate too, and
+evaluation sets that documents were left out for, so it is visible to those who may see all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from registry.core.caller import Caller
-from registry.db.models import Dataset, DatasetVersion, MixtureInput, Snapshot
+from registry.db.models import (
+    Dataset,
+    DatasetVersion,
+    MixtureExclusion,
+    MixtureInput,
+    Snapshot,
+)
 
 Condition = sa.ColumnElement[bool]
 
@@ -34,15 +40,17 @@ def visible_version(caller: Caller, version_id: InstrumentedAttribute[int]) -> C
 
 
 def visible_snapshot(caller: Caller) -> Condition:
-    """Return the condition on `Snapshot` that the caller may see all of its inputs."""
+    """Return the condition on `Snapshot` that the caller may see all versions that it names."""
     if caller.sees_all:
         return sa.true()
-    return ~(
-        sa.select(MixtureInput.id)
+    named = (
+        sa.select(part.id)
         .where(
-            MixtureInput.mixture_id == Snapshot.mixture_id,
-            ~visible_version(caller, MixtureInput.version_id),
+            part.mixture_id == Snapshot.mixture_id,
+            ~visible_version(caller, part.version_id),
         )
         .correlate(Snapshot)
         .exists()
+        for part in (MixtureInput, MixtureExclusion)
     )
+    return sa.and_(*(~one for one in named))

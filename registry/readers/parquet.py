@@ -61,8 +61,9 @@ def records(
         begin = first = _rows(parquet, range(groups.start if groups else 0))
         if groups is None:
             groups = range(parquet.metadata.num_row_groups)
+        sizes = _Sizes()
         for group in groups:
-            for batch in _group_batches(parquet, group, names):
+            for batch in _group_batches(parquet, group, names, sizes):
                 columns = {field: column(file, field, batch, first) for field in fields}
                 yield Records(file, first, texts, columns)
                 first += batch.num_rows
@@ -126,22 +127,44 @@ def reading(file: Source, what: str) -> Iterator[None]:
         ) from error
 
 
+class _Sizes:
+    """How many bytes a row takes, in the file and in memory, as a sample of row groups shows it."""
+
+    def __init__(self) -> None:
+        self._stored = self._decoded = 0
+
+    def known(self, stored: int) -> int | None:
+        """Return what a row takes in memory, if rows like these were looked at before."""
+        alike = self._stored and self._stored <= 2 * stored and stored <= 2 * self._stored
+        return self._decoded if alike else None
+
+    def add(self, stored: int, decoded: int) -> None:
+        """Note what a sample showed."""
+        self._stored, self._decoded = stored, decoded
+
+
 def _group_batches(
-    parquet: pq.ParquetFile, group: int, names: list[str]
+    parquet: pq.ParquetFile, group: int, names: list[str], sizes: _Sizes
 ) -> Iterator[pa.RecordBatch]:
-    """Read a row group in batches of about `MAX_BYTES`, going by its first rows and its average.
+    """Read a row group in batches of about `MAX_BYTES`, going by some of its rows and its average.
 
     The sizes per column that the footer has would say more, but pyarrow (26) ends the process
-    when they are asked for in a damaged footer. Reading rows raises a proper error, so that comes
-    before even the totals of the row group are looked at.
+    when they are asked for in a damaged footer. The first rows are read to know what rows take
+    in memory, unless they were for a group before that has rows as large.
     """
-    sample = next(parquet.iter_batches(_SAMPLE_ROWS, [group], names, use_threads=False), None)
-    if sample is None or sample.num_rows == 0:
-        return
     total = parquet.metadata.row_group(group)
-    if sample.num_rows == total.num_rows:
-        yield sample
+    if not total.num_rows:
         return
-    average = max(decoded_size(sample) // sample.num_rows, total.total_byte_size // total.num_rows)
-    rows = max(1, min(MAX_ROWS, MAX_BYTES // max(average, 1)))
+    stored = total.total_byte_size // total.num_rows
+    average = sizes.known(stored)
+    if average is None:
+        sample = next(parquet.iter_batches(_SAMPLE_ROWS, [group], names, use_threads=False), None)
+        if sample is None or sample.num_rows == 0:
+            return
+        if sample.num_rows == total.num_rows:
+            yield sample
+            return
+        average = decoded_size(sample) // sample.num_rows
+        sizes.add(stored, average)
+    rows = max(1, min(MAX_ROWS, MAX_BYTES // max(average, stored, 1)))
     yield from parquet.iter_batches(rows, [group], names, use_threads=False)

@@ -10,6 +10,7 @@ from registry.core.dataset import (
     Access,
     DatasetRef,
     Origin,
+    Role,
     Visibility,
 )
 from registry.core.evidence import DateInterval
@@ -53,6 +54,7 @@ class Declaration:
         sources: Where it came from, as URLs.
         acquired: How it was come by.
         visibility: Who may see the dataset; used when it is new.
+        role: What the version is used as, or None; protection has to be earned.
     """
 
     ref: DatasetRef
@@ -65,6 +67,7 @@ class Declaration:
     sources: tuple[str, ...] = ()
     acquired: Acquired = field(default_factory=Acquired)
     visibility: Visibility = Visibility.PRIVATE
+    role: Role | None = None
 
     def check(self, options: ReadOptions) -> None:
         """Refuse what contradicts itself.
@@ -77,6 +80,11 @@ class Declaration:
             raise InvalidInputError(
                 f"`{self.ref}` names a version; versions are numbered by the registry",
                 hint=f"use `--name {self.ref.dataset.short}`",
+            )
+        if self.role is Role.PROTECTED:
+            raise InvalidInputError(
+                "a version cannot be registered as protected: it has to meet a policy",
+                hint=f"register it, then run `firsthand protect {self.ref.dataset.short}`",
             )
         if self.origin is not None and options.says_origin:
             raise InvalidInputError(
@@ -132,6 +140,7 @@ class Registration:
         reused_files: How many of them were not read, because they had not changed since.
         same_content: Other datasets' versions with exactly this content.
         index: What is known of the sketches of the version, or None if it has none.
+        role: The role that was asked for, which the version has now.
         uncompacted: Why the index could not be compacted after it, or None.
         known: What other versions have of these documents (`register.known.record`); None where
             nothing was recorded.
@@ -148,6 +157,7 @@ class Registration:
     reused_files: int
     same_content: tuple[DatasetRef, ...]
     index: SketchTable | None
+    role: Role | None = None
     uncompacted: str | None = None
     known: dict[str, Any] | None = None
     uncompared: str | None = None

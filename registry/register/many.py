@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry import places
 from registry.blobs import Store
 from registry.core.dataset import DatasetRef
-from registry.core.sources_file import Entry, SourcesFile
 from registry.db.session import Database
 from registry.errors import InvalidInputError, RegistryError
 from registry.intake.pool import Pool
@@ -19,6 +19,10 @@ from registry.intake.run import Progress
 from registry.register.declaration import Acquired, Declaration, Registration
 from registry.register.reading import Clock
 from registry.register.version import version
+
+if TYPE_CHECKING:
+    # It loads a library that only such lists need.
+    from registry.core.sources_file import Entry, SourcesFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +131,5 @@ def _declaration(entry: Entry, claimed_by: str) -> Declaration:
         sources=tuple(entry.source or ()),
         acquired=Acquired(**said),
         visibility=entry.visibility,
+        role=entry.role,
     )

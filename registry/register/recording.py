@@ -29,10 +29,11 @@ from registry.db.models import (
     Dataset,
     DatasetVersion,
     Location,
+    RoleChange,
 )
 from registry.intake.run import Draft
 from registry.places import relative
-from registry.query import catalogue
+from registry.query import catalogue, protection
 from registry.register import indexing
 from registry.register.declaration import NOT_ASSESSED, Acquired, Declaration, Outcome, Registration
 from registry.register.indexing import Made, Wanted
@@ -117,13 +118,18 @@ def record(
         session.add(made)
     rows += new_claims
     added = _in_words(place, new_claims) if known is not None else ()
+    if declaration.role and not protection.role_of(session, target, declaration.role):
+        rows.append(_given(session, target, declaration, now))
+        added = (*added, f"role `{declaration.role}`") if known is not None else ()
     outcome = Outcome.REGISTERED
     if known is not None:
         outcome = Outcome.ADDED if rows else Outcome.UNCHANGED
     if rows:
-        kind = EntryKind.CLAIM_ADDED if place is None else EntryKind.LOCATION_ADDED
+        kind = EntryKind.CLAIM_ADDED if new_claims else EntryKind.ROLE_CHANGED
         if known is None:
             kind = EntryKind.VERSION_REGISTERED
+        elif place is not None:
+            kind = EntryKind.LOCATION_ADDED
         ledger.append(session, kind, now=now, facts={"version": target.number}, rows=rows)
     passed = draft.gathered.passed
     registration = Registration(
@@ -137,8 +143,25 @@ def record(
         reused_files=draft.reused_files,
         same_content=same,
         index=catalogue.sketches(session, target),
+        role=declaration.role,
     )
     return Recorded(registration, place is not None)
+
+
+def _given(
+    session: Session, version: DatasetVersion, declaration: Declaration, now: dt.datetime
+) -> RoleChange:
+    made = RoleChange(
+        version_id=version.id,
+        role=declaration.role,
+        given=True,
+        value={},
+        changed_by=declaration.claimed_by,
+        reason=None,
+        changed_at=now,
+    )
+    session.add(made)
+    return made
 
 
 _HERE: Final = -1
@@ -172,7 +195,7 @@ def _new_place(
     """
     places = catalogue.locations(session, known)
     acquired = {row.location_id: row for row in catalogue.acquisitions(session, known)}
-    if asked.keep and not any(place.kept for place in places):
+    if asked.keep and not catalogue.kept(session, known):
         return True
     if draft.claims_root not in {None, *(place.claims_root for place in places)}:
         return True

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from registry import intents, merging, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
-from registry.core.sketch import WINDOW
+from registry.core.dataset import Role
+from registry.core.sketch import EVALUATION_WINDOW, WINDOW
 from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, IntentKind
 from registry.db.session import Database
@@ -55,7 +56,8 @@ def version(
         options: How files become documents, and what each record says itself.
         clock: The registry's clock.
         keep: Keep the texts in the vault, so that they outlive their files.
-        window: Passages are the least of so many hashes in a row; None for no passages.
+        window: Passages are the least of so many hashes in a row; None for no passages. Of an
+            evaluation set, they are those of `EVALUATION_WINDOW` at most, whatever is asked for.
         reread: Read every file, also those that have not changed.
         jobs: How many processes may read at once; None for as many as there are cores.
         dry_run: Do everything, and record nothing.
@@ -68,6 +70,8 @@ def version(
         UnavailableError: The disk or the database refused.
     """
     declaration.check(options)
+    if declaration.role is Role.EVALUATION:
+        window = min(window or EVALUATION_WINDOW, EVALUATION_WINDOW)
     found = readers.discover(paths, options)
     if not keep and any(isinstance(file, readers.PipedFile) for file in found.files):
         raise InvalidInputError(

@@ -26,13 +26,14 @@ import sqlalchemy as sa
 from registry import documents, intents, merging
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_tree
 from registry.core.dataset import DatasetRef
-from registry.core.sketch import SCHEME, WINDOW, SketchParams, band_keys
+from registry.core.sketch import EVALUATION_WINDOW, SCHEME, WINDOW, SketchParams, band_keys
 from registry.db.models import IntentKind, Segment, SketchTable
 from registry.db.session import Database
 from registry.errors import ConflictError, RegistryError
 from registry.index import merge, parts
 from registry.index.parts import EMPTY, PartWriter, Selected, Signatures, SketchFile
 from registry.index.reading import Sketched
+from registry.query import protection
 from registry.reindex import held, sketching
 from registry.reindex.held import Place
 
@@ -104,7 +105,8 @@ def rebuild(
         database: The catalogue.
         store: The registry's storage, with room for the index a second time.
         clock: The registry's clock.
-        sketches: Make all sketches again from the texts, also those that are whole.
+        sketches: Make all sketches again from the texts, also those that are whole. Those of an
+            evaluation set that lacks passages are made again in any case.
         on_progress: Called often; what it raises ends everything.
 
     Returns:
@@ -142,6 +144,7 @@ class _Rebuild:
         self._tell = on_progress
         self._params = SketchParams()
         self._unreadable: list[Unreadable] = []
+        self._evaluations: set[int] = set()
         self._staging = store.staging(writer.uid)
         self._phase, self._done, self._total = "", 0, 0
 
@@ -149,6 +152,7 @@ class _Rebuild:
         """Do it."""
         with self._database.read() as session:
             places = held.places(session)
+            self._evaluations = protection.evaluation_ids(session)
         mending = [place for place in places if place.first and (sketches or self._lacks(place))]
         self._begin("sketches", mending)
         again = sum(self._mended(place) for place in mending)
@@ -189,8 +193,8 @@ class _Rebuild:
         self._unreadable.append(Unreadable(place.ref, place.documents, error.message, error.hint))
 
     def _lacks(self, place: Place) -> bool:
-        """Return whether a location has no sketches, or damaged ones."""
-        if place.table is None:
+        """Return whether a location has no sketches, damaged ones, or too few passages."""
+        if place.table is None or self._window(place) != place.table.window:
             return True
         try:
             for file in self._sketches(place, place.table):
@@ -198,6 +202,13 @@ class _Rebuild:
         except ConflictError:
             return True
         return False
+
+    def _window(self, place: Place) -> int | None:
+        """Return what the passages of a location should be the least of."""
+        window = WINDOW if place.table is None else place.table.window
+        if place.location.version_id in self._evaluations:
+            return min(window or EVALUATION_WINDOW, EVALUATION_WINDOW)
+        return window
 
     def _sketches(self, place: Place, table: SketchTable) -> Sequence[SketchFile]:
         """Return the sketch files of a location.
@@ -220,7 +231,7 @@ class _Rebuild:
         uid = place.location.uid
         folder = self._staging / "again" / uid
         (folder / SKETCHES).mkdir(parents=True)
-        window = WINDOW if place.table is None else place.table.window
+        window = self._window(place)
         try:
             made = sketching.again(
                 self._database,

@@ -215,6 +215,7 @@ class Report:
                 "inputs": [item.to_json() for item in said.inputs],
                 "contested": said.contested,
                 "exact_duplicates_left_out": said.exact_duplicates_left_out,
+                "evaluations": None if said.evaluations is None else said.evaluations.to_json(),
                 "issued_at": said.issued_at,
                 "log_size": said.log_size,
                 "builder": said.builder,

@@ -12,7 +12,16 @@ from jsonschema import Draft202012Validator
 
 from registry.api.app import create_app
 from registry.api.deps import caller
-from registry.api.routes import datasets, documents, health, lookup, snapshots, versions
+from registry.api.routes import (
+    checks,
+    datasets,
+    documents,
+    health,
+    lookup,
+    overlap,
+    snapshots,
+    versions,
+)
 from registry.errors import UnavailableError
 from registry.settings import Settings
 from tests.conftest import REPOSITORY
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 OPENAPI: Final = REPOSITORY / "schemas" / "openapi.json"
 ROUTES: Final = [
     route
-    for module in (datasets, versions, snapshots, documents, lookup, health)
+    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, health)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]

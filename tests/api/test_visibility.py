@@ -98,6 +98,12 @@ def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
     found = ["/healthz", "/openapi.json", "/v1/lookup"]
     for text in (SHARED_TEXT, "Secret.", "Plans.", "By a person.", "Nowhere."):
         found.append(f"/v1/documents/{sha256_hex(text.encode())}")
+    for query in (
+        "", "ref=team/open&ref=alone", "ref=team/open@1&ref=team/open@2", "ref=team/open",
+        "ref=all", "ref=ai", "ref=human", "ref=evals", "ref=team/secret&ref=team/open",
+        "ref=hidden/plans", "ref=hidden/plan",
+    ):  # fmt: skip
+        found.append(f"/v1/overlap?{query}")
     lists = ["/v1/datasets", "/v1/snapshots"]
     for query in (
         "q=e", "q=secret", "namespace=hidden", "namespace=team", "origin=ai", "origin=human",

@@ -19,6 +19,7 @@ from registry.query import catalogue
 from registry.query.overlaps.records import overlap_records
 from registry.query.show import version_record
 from registry.register import known
+from tests.index.truth import sketch_all
 from tests.world import Document, World
 
 STORY = [f"word{number}" for number in range(60)]
@@ -270,6 +271,80 @@ def test_equal_texts_are_counted_as_plain_python_counts_them(
             if it["kind"] == "exact" and it["dataset"] in dict(made)
         }
         assert found == expected
+
+
+def variant(stem: int, edits: int) -> str:
+    """Return one of the texts that hardly differ from others of the same stem."""
+    words = [f"s{stem}w{number}" for number in range(120)]
+    for edit in range(edits):
+        words[5 + 29 * edit] = "edited"
+    return " ".join(words)
+
+
+Variants = st.lists(
+    st.builds(variant, st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=8
+)
+
+
+@pytest.mark.filterwarnings("default")
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(Variants, min_size=2, max_size=5))
+def test_near_texts_are_those_that_a_look_at_every_pair_finds(
+    sqlite_world: World, chosen: list[list[str]]
+) -> None:
+    world = sqlite_world
+    stem = f"n{world.log_size()}"
+    before: dict[str, list[str]] = {}
+    for number, texts in enumerate(chosen):
+        name = f"{stem}-{number}"
+        done = world.register(name, texts)
+        assert done.known is not None
+        expected = {
+            other: counts
+            for other, theirs in before.items()
+            if any(counts := every_pair(texts, theirs))
+        }
+        assert {
+            it["dataset"].removeprefix("local/"): (
+                it["documents"], it["texts"], it["their_documents"]
+            )
+            for it in done.known["overlaps"]["listed"]
+            if it["kind"] == "near" and it["dataset"].removeprefix("local/") in before
+        } == expected  # fmt: skip
+        before[name] = texts
+
+
+def every_pair(mine: list[str], theirs: list[str]) -> tuple[int, int, int]:
+    """Return what is near of two lists: of texts that are not equal to any of the other list."""
+    sketches = {text: sketch_all([text]) for text in {*mine, *theirs}}
+
+    def near(one: str, other: str) -> bool:
+        here, there = sketches[one], sketches[other]
+        shared = set(here.bands[0].tolist()) & set(there.bands[0].tolist())
+        return bool(shared) and float((here.signatures == there.signatures).mean()) >= 0.8
+
+    alone = [text for text in mine if text not in theirs]
+    found = [text for text in alone if any(near(text, other) for other in theirs)]
+    there = sum(any(near(text, other) for text in alone) for other in theirs)
+    return len(found), len(set(found)), there
+
+
+def test_a_dataset_that_has_all_is_compared_beside_one_that_has_none_of_the_texts(
+    world: World,
+) -> None:
+    texts = [variant(stem, 0) for stem in range(20)]
+    edited = [variant(stem, 2) for stem in range(15)]
+    world.register("edits", edited)
+    world.register("copies", texts)
+    done = world.register("new", [*texts, variant(0, 1)])
+    assert done.known is not None
+    assert {told(it) for it in done.known["overlaps"]["listed"]} == {
+        ("copies@1", "exact", 20, 20, 20),
+        ("copies@1", "near", 1, 1, 1),
+        ("edits@1", "near", 16, 16, 15),
+    }
 
 
 def test_time_of_finding_is_the_registry_s(world: World) -> None:

@@ -14,6 +14,7 @@ from registry.api.deps import (
     SessionDep,
     VersionDep,
 )
+from registry.api.first_seen import FirstSeenIn, FirstSeenOut
 from registry.api.links import next_of
 from registry.api.problems import documented
 from registry.api.schemas import (
@@ -27,6 +28,7 @@ from registry.api.schemas import (
     VersionRecordOut,
 )
 from registry.query import catalogue, pages, show
+from registry.query.first_seen.report import first_seen_record
 from registry.query.whereis.duplicates import duplicates
 
 router = APIRouter(prefix="/v1/datasets/{namespace}/{name}/versions", tags=["versions"])
@@ -72,6 +74,21 @@ def get_lineage(session: SessionDep, caller: CallerDep, ref: VersionDep) -> Line
     """What a version came from, and what came from it."""
     version = catalogue.version(session, ref, caller)
     return LineageOut.model_validate(show.lineage_record(session, version, caller))
+
+
+# The index is not in the log, but what it finds by content is: equal bytes are found without fail.
+@router.get("/{number}/first-seen", responses=documented(304, 404, 409, 422))
+def get_first_seen(
+    registry: RegistryDep,
+    caller: CallerDep,
+    ref: VersionDep,
+    asked: Annotated[FirstSeenIn, Query()],
+) -> FirstSeenOut:
+    """Since when the documents of a version are known to exist, by the same bytes anywhere."""
+    with registry.look(caller) as looking:
+        version = catalogue.version(looking.session, ref, caller)
+        record, _ = first_seen_record(looking, version, before=asked.before)
+    return FirstSeenOut.model_validate(record)
 
 
 # The log's size does not name these answers: the index is not in the log.

@@ -8,7 +8,7 @@ boilerplate, only some of them are compared, so that numbers of near documents a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,30 +16,29 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import documents
 from registry.blobs import Store
 from registry.core.caller import OPERATOR
-from registry.core.contents import Hashes, Mask, Rows, equals, leading
-from registry.core.sketch import SCHEME, similarity
+from registry.core.contents import Hashes, Rows, distinct, leading
+from registry.core.sketch import SCHEME
 from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKind
 from registry.errors import ConflictError
+from registry.index.joining import Hubs
 from registry.index.reading import Index
 from registry.query.overlaps.differences import Difference, Differences
+from registry.query.overlaps.pairing import NEAR, alike
 from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
+from registry.query.overlaps.texts import Texts
 from registry.query.rows import RowReader
 from registry.query.standing.part import Part
 from registry.query.standing.said import About, Said
 
-NEAR: Final = 0.8
 EXACT_RULE: Final = "equal bytes (sha-256)"
 NEAR_RULE: Final = f"{SCHEME} similarity >= {NEAR}"
 BLOCK: Final = 1 << 16
 TEXTS: Final = 1 << 20
 """Of how many texts the claims are compared at a time."""
-CANDIDATES: Final = 1 << 21
-"""How many candidates are compared at a time."""
-STARS_ABOVE: Final = 4096
-"""From how many pairs of one band key on not all of them are compared."""
+HUBS: Final = 64
+"""How many documents of a version that share a band key are compared with all that do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +75,8 @@ class _Pairs:
         self.texts.append(texts)
         self.rows.append(rows)
 
-    def unique(self) -> tuple[Rows, Rows]:
-        return np.unique(np.concatenate(self.texts)), np.unique(np.concatenate(self.rows))
-
-
-class _Mine:
-    """The documents of the version, each text once.
-
-    Attributes:
-        hashes: The content of each row.
-        firsts: The first row of each text, ascending; its position there is the text's number.
-        copies: How many rows have each text.
-    """
-
-    def __init__(self, store: Store, place: Location) -> None:
-        batches = documents.read(
-            store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
-        )
-        self.hashes: Hashes = np.concatenate(
-            [documents.hashes_of(batch.column("content_hash")) for batch in batches]
-        )
-        repeated = equals(self.hashes)
-        first: Mask = repeated.first(np.ones(len(self.hashes), np.bool_))
-        self.firsts: Rows = np.flatnonzero(first)
-        self.copies = np.ones(len(self.firsts), np.int64)
-        if len(repeated.starts):
-            sizes = np.diff(repeated.starts, append=len(repeated.rows))
-            self.copies[np.searchsorted(self.firsts, repeated.rows[repeated.starts])] = sizes
-
-    def documents(self, texts: Rows) -> int:
-        """Return how many documents have some texts."""
-        return int(self.copies[texts].sum())
-
-    def texts_of(self, rows: Rows) -> tuple[Rows, Mask]:
-        """Return the number of the text of those rows that are the first of theirs."""
-        at = np.minimum(np.searchsorted(self.firsts, rows), len(self.firsts) - 1)
-        return at, self.firsts[at] == rows
+    def all(self) -> tuple[Rows, Rows]:
+        return np.concatenate(self.texts), np.concatenate(self.rows)
 
 
 def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
@@ -128,23 +93,34 @@ def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
     others = _first_locations(session, place.version_id)
     if not others:
         return []
-    mine = _Mine(store, place)
+    mine = Texts(store, place)
     reader = RowReader(store)
     found = []
     with Index.open(session, store) as index:
-        exact = {id: it.unique() for id, it in _exact(index, mine, others).items()}
-        equal = {id: texts for id, (texts, _) in exact.items()}
-        near = {id: it.unique() for id, it in _near(index, mine, place, others, equal).items()}
-        for other_id, (texts, rows) in exact.items():
+        exact = {id: it.all() for id, it in _exact(index, mine, others).items()}
+        equal = {id: distinct(texts) for id, (texts, _) in exact.items()}
+        near = {id: it.all() for id, it in _near(index, mine, place, others, equal).items()}
+        for other_id, pairs in exact.items():
             other = session.get_one(DatasetVersion, other_id)
-            hashes = np.sort(mine.hashes[mine.firsts[texts]])
-            differ = _differences(session, index, reader, (place.version, other), hashes)
-            counts = (mine.documents(texts), len(texts), len(rows))
-            found.append(Found(other_id, OverlapKind.EXACT, *counts, differ, EXACT_RULE))
-    for other_id, (texts, rows) in near.items():
-        counts = (mine.documents(texts), len(texts), len(rows))
-        found.append(Found(other_id, OverlapKind.NEAR, *counts, (), NEAR_RULE))
+            differ = _differences(session, index, reader, mine, (place.version, other), pairs)
+            found.append(_found(mine, other_id, OverlapKind.EXACT, pairs, differ, EXACT_RULE))
+    for other_id, pairs in near.items():
+        found.append(_found(mine, other_id, OverlapKind.NEAR, pairs, (), NEAR_RULE))
     return found
+
+
+def _found(
+    mine: Texts,
+    other_id: int,
+    kind: OverlapKind,
+    pairs: tuple[Rows, Rows],
+    differences: tuple[Difference, ...],
+    rule: str,
+) -> Found:
+    """Count texts that have a counterpart, and the rows that are counterparts."""
+    texts, rows = map(distinct, pairs)
+    documents = int(mine.copies[texts].sum())
+    return Found(other_id, kind, documents, len(texts), len(rows), differences, rule)
 
 
 def _first_locations(session: Session, version_id: int) -> dict[int, int]:
@@ -157,7 +133,7 @@ def _first_locations(session: Session, version_id: int) -> dict[int, int]:
     return {int(location): int(version) for location, version in rows}
 
 
-def _exact(index: Index, mine: _Mine, others: dict[int, int]) -> dict[int, _Pairs]:
+def _exact(index: Index, mine: Texts, others: dict[int, int]) -> dict[int, _Pairs]:
     """Look every text up once."""
     found: dict[int, _Pairs] = defaultdict(_Pairs)
     # Ascending questions are answered several times as fast.
@@ -173,7 +149,7 @@ def _exact(index: Index, mine: _Mine, others: dict[int, int]) -> dict[int, _Pair
 
 def _near(
     index: Index,
-    mine: _Mine,
+    mine: Texts,
     place: Location,
     others: dict[int, int],
     equal: dict[int, Rows],
@@ -183,66 +159,60 @@ def _near(
     if place.id not in index.sketched():
         return found
     sketched = [location for location in others if location in index.sketched()]
-    blocks = index.joined(SegmentKind.BANDS, place.id, among=sketched, stars_above=STARS_ABOVE)
-    for rows, locations, theirs in _gathered(blocks):
-        texts, first = mine.texts_of(rows)
-        for location in np.unique(locations[first]).tolist():
-            here = first & (locations == location)
-            version = others[location]
-            if version in equal:
-                here &= ~np.isin(texts, equal[version])
-            # A pair comes once for each band that both have.
-            pairs = np.unique(np.stack([texts[here], theirs[here]], axis=1), axis=0)
-            for begin in range(0, len(pairs), BLOCK):
-                some = pairs[begin : begin + BLOCK]
-                alike = similarity(
-                    index.signatures(place.id, mine.firsts[some[:, 0]]),
-                    index.signatures(location, some[:, 1]),
-                )
-                good = some[alike >= NEAR]
-                if len(good):
-                    found[version].add(good[:, 0], good[:, 1])
+    blocks = index.joined(
+        SegmentKind.BANDS,
+        place.id,
+        among=sketched,
+        hubs=Hubs(HUBS),
+        rows=mine.first,
+        without={
+            location: mine.firsts[equal[version]]
+            for location, version in others.items()
+            if version in equal
+        },
+    )
+    for location, rows, theirs in alike(index, place.id, blocks):
+        found[others[location]].add(mine.numbers[rows], theirs)
     return found
-
-
-def _gathered(blocks: Iterable[tuple[Rows, Rows, Rows]]) -> Iterator[tuple[Rows, Rows, Rows]]:
-    """Put blocks of candidates together."""
-    parts: list[tuple[Rows, Rows, Rows]] = []
-    size = 0
-    for block in blocks:
-        parts.append(block)
-        size += len(block[0])
-        if size >= CANDIDATES:
-            yield _stacked(parts)
-            parts, size = [], 0
-    if parts:
-        yield _stacked(parts)
-
-
-def _stacked(parts: list[tuple[Rows, Rows, Rows]]) -> tuple[Rows, Rows, Rows]:
-    rows, locations, theirs = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return rows, locations, theirs
 
 
 def _differences(
     session: Session,
     index: Index,
     reader: RowReader,
+    mine: Texts,
     versions: tuple[DatasetVersion, DatasetVersion],
-    hashes: Hashes,
+    pairs: tuple[Rows, Rows],
 ) -> tuple[Difference, ...]:
-    """Return what two versions say differently about texts that both have."""
+    """Return what two versions say differently about texts that both have.
+
+    Args:
+        session: A reading session.
+        index: The index.
+        reader: Reads document tables.
+        mine: The documents of the first version.
+        versions: The two.
+        pairs: Texts that both have, and each row of the second one that has them.
+    """
     said = Differences()
     about = [About.of(session, version, OPERATOR) for version in versions]
-    for begin in range(0, len(hashes), TEXTS):
-        tables = _Texts(index, reader, hashes[begin : begin + TEXTS])
-        here, there = (_side(Said(item, tables)) for item in about)
-        if (here.hashes != there.hashes).any():
+    numbers, theirs = pairs
+    texts = distinct(numbers)
+    for begin in range(0, len(texts), TEXTS):
+        some = texts[begin : begin + TEXTS]
+        here = mine.rows(some)
+        there = np.sort(theirs[(some[0] <= numbers) & (numbers <= some[-1])])
+        known = {
+            item.locations[0].id: rows for item, rows in zip(about, (here, there), strict=True)
+        }
+        tables = _Texts(index, reader, mine.hashes[mine.firsts[some]], known)
+        one, other = (_side(Said(item, tables)) for item in about)
+        if len(one) != len(other) or (one.hashes != other.hashes).any():
             raise ConflictError(
                 "the index and a document table do not have the same texts",
                 hint="run `firsthand index rebuild`",
             )
-        said.add(here, there)
+        said.add(one, other)
     return said.found()
 
 
@@ -254,12 +224,22 @@ def _side(said: Said) -> Side:
 
 
 class _Texts:
-    """The rows of document tables that have some texts, wherever they are."""
+    """The rows of document tables that have some texts, wherever they are.
 
-    def __init__(self, index: Index, reader: RowReader, hashes: Hashes) -> None:
+    Args:
+        index: The index.
+        reader: Reads document tables.
+        hashes: The texts.
+        known: The rows that have them of locations that were asked for already, ascending.
+    """
+
+    def __init__(
+        self, index: Index, reader: RowReader, hashes: Hashes, known: dict[int, Rows]
+    ) -> None:
         self._index = index
         self._reader = reader
         self._hashes = hashes
+        self._known = known
 
     def documents(self, version: DatasetVersion) -> int:
         """Return an upper bound; nobody asks for a column of all rows."""
@@ -267,7 +247,10 @@ class _Texts:
 
     def parts(self, location: Location, columns: tuple[str, ...]) -> Iterable[Part]:
         """Give all rows of a location that have one of the texts."""
-        rows = np.sort(self._index.content(self._hashes, among=[location.id]).row)
+        rows = self._known.get(location.id)
+        if rows is None:
+            asked = self._hashes[np.argsort(leading(self._hashes))]
+            rows = np.sort(self._index.content(asked, among=[location.id]).row)
         if not len(rows):
             raise ConflictError(
                 "the index does not have the same texts at each place of a version",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +20,19 @@ EVER: Final = np.iinfo(np.int64).min
 """Stands for "no bound is claimed" in `not_before`."""
 
 
+def same_for_all(claims: Iterable[Claim]) -> tuple[int, int] | None:
+    """Return the bracket that claims give every row alike: `not_before` and `not_after`.
+
+    Returns:
+        `EVER` and `NEVER` where no date is claimed; None where the data says dates per document.
+    """
+    dates = [claim for claim in claims if claim.property is Property.DATE]
+    if any(claim.location_id is not None for claim in dates):
+        return None
+    whole = min(_by_kind(dates).values(), key=_end, default=None)
+    return (EVER, NEVER) if whole is None else (whole.not_before, whole.not_after)
+
+
 def brackets(said: Said, part: Part) -> tuple[Amounts, Amounts]:
     """Return the bracket of each row: `not_before` and `not_after`, microseconds since 1970 UTC.
 
@@ -26,15 +40,12 @@ def brackets(said: Said, part: Part) -> tuple[Amounts, Amounts]:
     contradict each other, so the latest of them counts. What the data says per document of a kind
     is not undercut by what is said of that kind for all documents.
     """
-    intervals: dict[DateKind, DateInterval] = {}
     own: tuple[Amounts, Amounts] | None = None
     kinds: set[DateKind] = set()
-    for claim in said.of(Property.DATE):
-        if claim.location_id is None:
-            interval = DateInterval.from_json(claim.value)
-            before = intervals.get(interval.kind)
-            intervals[interval.kind] = interval if before is None else _wider(before, interval)
-        else:
+    claims = said.of(Property.DATE)
+    intervals = _by_kind(claims)
+    for claim in claims:
+        if claim.location_id is not None:
             spoken = _spoken(said, part, claim)
             own = spoken if own is None else _later(own, spoken)
             kinds |= {DateKind(kind) for kind in claim.value["kinds"]}
@@ -53,6 +64,17 @@ def brackets(said: Said, part: Part) -> tuple[Amounts, Amounts]:
     earlier = (own[1] < end) | contradicted
     begin, end = np.where(earlier, own[0], begin), np.where(earlier, own[1], end)
     return np.where(dated, begin, whole[0]), np.where(dated, end, whole[1])
+
+
+def _by_kind(claims: Iterable[Claim]) -> dict[DateKind, DateInterval]:
+    """Return what is said of all rows at once, by kind: claims of one kind are joined."""
+    intervals: dict[DateKind, DateInterval] = {}
+    for claim in claims:
+        if claim.location_id is None:
+            interval = DateInterval.from_json(claim.value)
+            before = intervals.get(interval.kind)
+            intervals[interval.kind] = interval if before is None else _wider(before, interval)
+    return intervals
 
 
 def _end(interval: DateInterval) -> int:

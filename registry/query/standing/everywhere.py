@@ -39,7 +39,7 @@ def lower(
     for said in everything:
         if asked == [said.version.id]:
             continue
-        for hashes, ranks, human in _not_human(said):
+        for hashes, ranks, human in not_human(said):
             index = index or ContentIndex(
                 [item.hashes for item in texts], [item.firsts for item in texts]
             )
@@ -51,7 +51,7 @@ def lower(
                     texts[mine].lower(own, ranks[at[here]], human[at[here]])
 
 
-def _not_human(said: Said) -> Iterator[tuple[Hashes, Ranks, Amounts]]:
+def not_human(said: Said) -> Iterator[tuple[Hashes, Ranks, Amounts]]:
     """Give the texts of a version that some live claim about it does not call human.
 
     With each text come the most cautious origin that is claimed for it and the fewest human bytes

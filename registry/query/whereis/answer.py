@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from registry.core.claim import Property
 from registry.core.evidence import iso_time, to_micros
 from registry.db.models import DatasetVersion
 from registry.query import catalogue
@@ -29,6 +30,7 @@ def answer_record(answer: Answer, searched: Searched) -> dict[str, Any]:
             "tokens": answer.tokens,
         },
         "found": bool(answer.matches),
+        "first_seen": _first_seen(answer),
         "matches": [_match(match, searched.permutations) for match in answer.matches],
         "more": {str(kind): answer.more.get(kind, 0) for kind in Kind},
     }
@@ -103,8 +105,16 @@ def _conflict(conflict: Conflict) -> dict[str, Any]:
     }
 
 
+def _first_seen(answer: Answer) -> dict[str, Any] | None:
+    """Return the earliest date of the very bytes that were asked about; no other lends them one."""
+    same = next((match for match in answer.matches if match.kind is Kind.EXACT), None)
+    place = None if same is None else same.text.earliest
+    return None if place is None else _earliest(place)
+
+
 def _earliest(place: Place) -> dict[str, Any]:
-    return {**_version(place.version), **_dates(place)}
+    by = {it.claimed_by for it in place.known.about.claims if it.property is Property.DATE}
+    return {**_version(place.version), **_dates(place), "claimed_by": sorted(by)}
 
 
 def _dates(place: Place) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from registry.core.contents import Rows
 from registry.core.sketch import band_keys
 from registry.db.models import DatasetVersion
 from registry.query import catalogue
-from registry.query.pages import Page
+from registry.query.page import Page
 from registry.query.whereis.candidates import NOTHING, Candidates, resembling
 from registry.query.whereis.finder import Looking
 from registry.query.whereis.occurrences import occurrences

@@ -6,7 +6,6 @@ text counts as depends on what is said about that text, anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,13 +13,13 @@ from typing import Final
 import numpy as np
 from sqlalchemy.orm import Session
 
-from registry.core.contents import Hashes, Rows
+from registry.core.contents import Rows
 from registry.core.dataset import ORIGINS_BY_CAUTION, Origin
-from registry.db.models import DatasetVersion, Location
 from registry.errors import ConflictError
 from registry.query import catalogue
 from registry.query.rows import RowReader
 from registry.query.standing import EVER, NEVER, Standing
+from registry.query.standing.few import FewTables
 from registry.query.standing.part import EVERYTHING, Part
 from registry.query.standing.rows import stand
 from registry.query.standing.said import Said
@@ -133,30 +132,6 @@ def _by_date(place: Place) -> tuple[int, str, int, int]:
     return end, str(ref.dataset), place.version.number, place.row
 
 
-class _Few:
-    """Rows of some texts: `standing` is asked about these instead of all of a version."""
-
-    def __init__(self, reader: RowReader, rows: dict[int, Rows], documents: int) -> None:
-        self._reader = reader
-        self._rows = rows
-        self._documents = documents
-        self._parts: dict[int, Part] = {}
-
-    def documents(self, _version: DatasetVersion) -> int:
-        return self._documents
-
-    def parts(self, location: Location, _columns: tuple[str, ...]) -> Iterable[Part]:
-        # They are few: all columns at once cost less than some of them several times.
-        part = self._parts.get(location.id)
-        if part is None:
-            taken = self._reader.take(location, self._rows[location.id], EVERYTHING)
-            part = self._parts[location.id] = Part(taken)
-        return [part]
-
-    def selection(self, digest: str) -> Hashes:
-        return self._reader.selection(digest)
-
-
 class _Rows:
     """The rows of a version that are looked at."""
 
@@ -179,7 +154,7 @@ class _Rows:
             text, rows = text[first], rows[first]
         self.text, self.rows = text, rows
         few = {place: it[1] for place, it in at.items()} | {self.location.id: rows}
-        self.said = Said(about, _Few(reader, few, len(rows)))
+        self.said = Said(about, FewTables(reader, few, len(rows)))
 
     def _check(self, at: dict[int, tuple[Rows, Rows]], texts: int) -> None:
         """Refuse answers of the index that cannot be: the content is the same at each place."""

@@ -38,21 +38,26 @@ class Occurrences:
         return self.text[mine], self.row[mine]
 
 
-def occurrences(looking: Looking, hashes: Hashes) -> Occurrences:
+def occurrences(
+    looking: Looking, hashes: Hashes, *, among: frozenset[int] | None = None
+) -> Occurrences:
     """Find the rows that have some texts, wherever the caller may see them.
 
     Args:
         looking: The catalogue, as the caller sees it.
         hashes: The content hashes, ascending, each once.
+        among: The locations that may answer, all of which the caller may see; None for all.
 
     Raises:
         ConflictError: A file of the index or a document table is missing or was changed.
     """
     places = looking.places
-    found = looking.index.content(hashes, among=places.among(places.known))
-    if not places.missing:
+    known = places.among(places.known) if among is None else places.known & among
+    missing = places.missing if among is None else places.missing & among
+    found = looking.index.content(hashes, among=known)
+    if not missing:
         return Occurrences(hashes, found.question, found.location, found.row)
-    more = scanned(looking.session, looking.seen, looking.reader, hashes, places.missing)
+    more = scanned(looking.session, looking.seen, looking.reader, hashes, missing)
     return Occurrences(
         hashes,
         np.concatenate([found.question, more.text]),

@@ -34,10 +34,12 @@ class Known:
     Attributes:
         about: Its claims, places and sources.
         snapshots: The snapshots that hold documents of it, and how many.
+        kept: Under which uid the vault has the texts of a place, by the place's id.
     """
 
     about: About
     snapshots: Sequence[tuple[Snapshot, MixtureInput]]
+    kept: Mapping[int, str]
 
 
 class Seen:
@@ -112,9 +114,10 @@ class Seen:
             version = session.get_one(DatasetVersion, version_id)
             about = About.of(session, version, self.caller)
             snapshots = catalogue.snapshots_with(session, version, self.caller)
+            kept = catalogue.kept(session, version)
             # They outlive this session, also one that is rolled back, which would expire them.
             session.expunge_all()
             files = sum(len(place.files) for place in about.locations)
-            return Known(about, snapshots), files + 100
+            return Known(about, snapshots, kept), files + 100
 
         return self._known.get(version_id, read)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from registry.core.claim import UNSAID, ClaimKind, Property
 from registry.core.contents import Rows
@@ -19,9 +18,6 @@ from registry.db.models import DatasetVersion
 from registry.query.standing.part import Part
 from registry.query.standing.said import About, Said
 from registry.query.whereis.place import Place
-
-PROPERTIES: Final = ("origin", "generator", "license", "date")
-"""What sides can differ on, the gravest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A property on which sides differ: one of `PROPERTIES`."""
+    """A property on which sides differ: origin, generator, license or date, the gravest first."""
 
     property: str
     sides: tuple[Side, ...]

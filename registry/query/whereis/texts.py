@@ -66,10 +66,10 @@ def text_of(
     first = known.about.locations[0]
     # Places with the same order have the same documents in the same rows.
     alike = [it for it in known.about.locations if it.order_root == first.order_root]
-    for place in sorted(alike, key=lambda it: not it.kept):
+    for place in sorted(alike, key=lambda it: it.id not in known.kept):
         try:
-            if place.kept:
-                found = _kept(store, place, row, effort)
+            if place.id in known.kept:
+                found = _kept(store, known.kept[place.id], row, effort)
             else:
                 found = _in_source(reader, place, row, effort)
         except (RegistryError, OSError, pa.ArrowException, KeyError, ValueError):
@@ -82,8 +82,8 @@ def text_of(
     return None
 
 
-def _kept(store: Store, place: Location, row: int, effort: Effort) -> bytes | None:
-    for path in documents.files_of(store.vault(place.uid)):
+def _kept(store: Store, uid: str, row: int, effort: Effort) -> bytes | None:
+    for path in documents.files_of(store.vault(uid)):
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
             if row >= file.metadata.num_rows:
                 row -= file.metadata.num_rows

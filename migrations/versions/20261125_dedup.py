@@ -1,7 +1,7 @@
 """Deduplication: what a version was made of, and what went for it.
 
-Revision: 20261123_dedup
-After: 20261123_vault
+Revision: 20261125_dedup
+After: 20261124_exclusions
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-revision = "20261123_dedup"
-down_revision = "20261123_vault"
+revision = "20261125_dedup"
+down_revision = "20261124_exclusions"
 branch_labels = None
 depends_on = None
 
