@@ -4,14 +4,14 @@ Layout under the storage folder::
 
     staging/<uid>/             being written; belongs to the intent with that uid
     unfinished/<key>.<uid>/    what an interrupted registration had read; the next one takes it
-    documents/<uid>/           the document table of a location
+    documents/<uid>/           the document table of a location, and what went for it
     vault/<uid>/               the texts of a location, in the same rows
     sketches/<uid>/            the sketches of a location, in the same rows
     segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
     overlaps/<key>.json        what versions have in common, which can be computed again
     derived/<kind>/<key>.parquet  answers that took long, which can be made again
-    batch/<stage>.<key>/       stages of `duplicates`, which can be made again
+    batch/<stage>.<key>/       stages of `duplicates` and `dedup`, which can be made again
 
 Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.
 """

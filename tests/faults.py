@@ -40,6 +40,7 @@ from sqlalchemy.orm import configure_mappers
 
 import cli.commands.claim
 import cli.commands.db
+import cli.commands.dedup
 import cli.commands.init
 import cli.commands.keep
 import cli.commands.plan
@@ -50,6 +51,7 @@ import cli.commands.verify  # noqa: F401 - so that a child has nothing left to i
 from cli.main import main as firsthand
 from registry import (  # noqa: F401
     assemble,
+    dedup,
     export,
     home,
     intents,
@@ -119,6 +121,10 @@ SCENARIOS: Final = {
     "evaluation": Scenario(f"{ONE} --role evaluation", (ONE,)),
     "export": Scenario(EXPORT, (ONE,)),
     "export-kept": Scenario(EXPORT, (f"{ONE} --keep",)),
+    "dedup": Scenario(
+        "dedup one labelled --name both --budget one=100% --budget labelled=100%",
+        (ONE, "register {sources}/labels.csv --name labelled --text-field text --origin-field by"),
+    ),
     "compacts": Scenario(
         "register {sources}/four.jsonl --name four",
         tuple(f"register {{sources}}/two.parquet --name n{number}" for number in range(3)),
@@ -302,6 +308,8 @@ class Place:
         there = {
             f"{part.name}/{item.name}"
             for part in (storage.iterdir() if storage.is_dir() else [])
+            # Stages of comparing are kept for a week, whoever made them.
+            if part.name != "batch"
             for item in part.iterdir()
         }
         with contextlib.closing(sqlite3.connect(self.folder / HOME_NAME / "registry.db")) as base:
@@ -367,6 +375,9 @@ STATE: Final = {
     "kept": "SELECT location_id, documents, bytes, digest FROM kept_texts ORDER BY id",
     "roles": "SELECT version_id, role, given, value FROM role_changes ORDER BY id",
     "snapshots": "SELECT snapshot_root FROM snapshots ORDER BY id",
+    "deduplications": """
+        SELECT version_id, rule, log_size, documents, exact, near, removals_digest
+        FROM deduplications ORDER BY id""",
     "sketches": """
         SELECT location_id, scheme, "window", documents, sketched, digest
         FROM sketch_tables ORDER BY id""",

@@ -166,6 +166,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "whereis",
                 "duplicates",
                 "vault",
+                "dedup",
                 "overlap",
                 "check",
             )

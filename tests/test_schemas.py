@@ -221,7 +221,11 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("export", "export", mix, "--out", snap)
     made.run("export", "export", mix, "--out", snap)
     made.run("dataset-list", "dataset", "list")
-    for name in ("people", "labelled", "team/copy", "few"):
+    both: list[str | Path] = ["dedup", "people", "team/copy"]
+    made.run("dedup", *both, "--plan", "--max-pairs", "1", "--min-similarity", "0.3", code=3)
+    made.run("dedup", *both, "--name", "once", "--budget", "team/copy=100%", "--out", folder / "d")
+    made.run("dedup", *both, "--name", "once", "--budget", "team/copy=100%")
+    for name in ("people", "labelled", "team/copy", "few", "once"):
         made.run("show", "show", name)
         made.run("history", "history", name)
     made.run("role", "role", "take", "labelled", "evaluation", "--reason", "tried it")

@@ -114,9 +114,9 @@ def dedup(
 ) -> int:
     """Make a version of others in which of alike documents the best evidenced one stays.
 
-    SELECTION is the name of a dataset or version, or a word such as `protected` or `all`. A document
-    of a protected version never goes for one that is not protected. Where more of a source would go
-    than its budget lets go, nothing is recorded. The inputs stay as they are.
+    SELECTION is the name of a dataset or version, or a word such as `protected` or `all`. A
+    document of a protected version never goes for one that is not protected. Where more of a source
+    would go than its budget lets go, nothing is recorded. The inputs stay as they are.
 
     Exit codes: 0 done, or it could be; 3 a budget would be exceeded. docs/dedup.md explains the
     output.

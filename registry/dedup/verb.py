@@ -137,82 +137,84 @@ def run(
             removals_digest=_digest(record),
             made_by=wanted.made_by,
         )
-        made = _make(database, store, decided, record, scratch, clock, on_progress)
-        return replace(report, made=made)
+        maker = _Maker(database, store, clock, on_progress)
+        return replace(report, made=maker.make(decided, record, scratch))
 
 
-def _make(
-    database: Database,
-    store: Store,
-    decided: Decided,
-    record: Path,
-    scratch: Path,
-    clock: Clock,
-    on_progress: Callable[[Progress], None],
-) -> Made:
-    """Record the derived version, or what is new about the one there is."""
-    identity = deriving.identity(decided.inputs, decided.outcome, scratch)
-    with database.read() as session:
-        known = recording.known(session, decided.inputs, decided.ref, identity)
-    if known is None:
-        return _written(database, store, decided, record, clock, on_progress)
-    with database.write() as session:
-        decided.inputs.check_unchanged(session)
-        claims = recording.add_claims(session, store, known, decided, clock())
-        place = catalogue.locations(session, known)[0]
-        path = store.documents(place.uid) / REMOVALS
-        return Made(
-            catalogue.ref_of(known),
-            "added" if claims else "unchanged",
-            claims,
-            str(path),
-            recording.removals_digest(session, known),
-        )
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Records what was decided.
 
+    Attributes:
+        database: The catalogue.
+        store: The registry's storage.
+        clock: The registry's clock.
+        on_progress: Hears how far it is.
+    """
 
-def _written(
-    database: Database,
-    store: Store,
-    decided: Decided,
-    record: Path,
-    clock: Clock,
-    on_progress: Callable[[Progress], None],
-) -> Made:
-    writer = intents.open_intent(database, IntentKind.REGISTER, now=clock())
+    database: Database
+    store: Store
+    clock: Clock
+    on_progress: Callable[[Progress], None]
 
-    def tell(done: int, of: int) -> None:
-        intents.renew(database, writer, now=clock())
-        on_progress(Progress("writing", done, of))
+    def make(self, decided: Decided, record: Path, scratch: Path) -> Made:
+        """Record the derived version, or what is new about the one there is."""
+        identity = deriving.identity(decided.inputs, decided.outcome, scratch)
+        with self.database.read() as session:
+            known = recording.known(session, decided.inputs, decided.ref, identity)
+        if known is None:
+            return self._written(decided, record)
+        with self.database.write() as session:
+            decided.inputs.check_unchanged(session)
+            claims = recording.add_claims(session, self.store, known, decided, self.clock())
+            place = catalogue.locations(session, known)[0]
+            return Made(
+                catalogue.ref_of(known),
+                "added" if claims else "unchanged",
+                claims,
+                str(self.store.documents(place.uid) / REMOVALS),
+                recording.removals_digest(session, known),
+            )
 
-    try:
-        staging = store.staging(writer.uid)
+    def _written(self, decided: Decided, record: Path) -> Made:
+        """Write the files, put them into their places, and record everything."""
+        database, store = self.database, self.store
+        writer = intents.open_intent(database, IntentKind.REGISTER, now=self.clock())
+
+        def tell(done: int, of: int) -> None:
+            intents.renew(database, writer, now=self.clock())
+            self.on_progress(Progress("writing", done, of))
+
         try:
-            derived = deriving.write(
-                decided.inputs, decided.outcome, database, store, staging, on_progress=tell
-            )
-            shutil.copyfile(record, staging / DOCUMENTS / REMOVALS)
-        except OSError as error:
-            raise UnavailableError(
-                f"the storage `{store.root}` cannot be written: {error.strerror or error}",
-                hint="make room on the disk; nothing was recorded",
-            ) from error
-        for part in (DOCUMENTS, VAULT, SKETCHES, SEGMENTS):
-            store.publish(writer.uid, part)
-        store.end_staging(writer.uid)
-        with database.write() as session:
-            version = recording.record(session, store, writer.uid, decided, derived, clock())
-            intents.close(session, writer)
-            made = Made(
-                catalogue.ref_of(version),
-                "registered",
-                len(catalogue.claims(session, version)),
-                str(store.documents(writer.uid) / REMOVALS),
-                decided.removals_digest,
-            )
-    except BaseException:
-        intents.abandon(database, store, writer)
-        raise
-    return made
+            staging = store.staging(writer.uid)
+            try:
+                derived = deriving.write(
+                    decided.inputs, decided.outcome, database, store, staging, on_progress=tell
+                )
+                shutil.copyfile(record, staging / DOCUMENTS / REMOVALS)
+            except OSError as error:
+                raise UnavailableError(
+                    f"the storage `{store.root}` cannot be written: {error.strerror or error}",
+                    hint="make room on the disk; nothing was recorded",
+                ) from error
+            for part in (DOCUMENTS, VAULT, SKETCHES, SEGMENTS):
+                store.publish(writer.uid, part)
+            store.end_staging(writer.uid)
+            with database.write() as session:
+                version = recording.record(
+                    session, store, writer.uid, decided, derived, self.clock()
+                )
+                intents.close(session, writer)
+                return Made(
+                    catalogue.ref_of(version),
+                    "registered",
+                    len(catalogue.claims(session, version)),
+                    str(store.documents(writer.uid) / REMOVALS),
+                    decided.removals_digest,
+                )
+        except BaseException:
+            intents.abandon(database, store, writer)
+            raise
 
 
 def _digest(path: Path) -> str:

@@ -111,7 +111,8 @@ def test_the_texts_of_sql_stay_portable() -> None:
             sql.listing(9, between=between, everything=between),
             sql.unlisted(9, between=between, everything=between),
         ]
-    texts += [sql.found(9), sql.capped(9), sql.verified(0.8), sql.largest(3), sql.members(1, 2)]
+    texts += [sql.found(9, ranked=False), sql.found(9, ranked=True), sql.hubs(9), sql.RANKED]
+    texts += [sql.capped(9), sql.verified(0.8), sql.largest(3), sql.members(1, 2)]
     for text in texts:
         words = text.lower().replace("(", " ( ").split()
         for word in ("least", "greatest", "unnest", "explode", "qualify", "using", "lateral"):
