@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from registry import assemble, documents, export, home, keep, ledger, lifecycle, register
+from registry import assemble, dedup, documents, export, home, keep, ledger, lifecycle, register
 from registry.blobs import Store, write_file
 from registry.core import recipe as recipes
 from registry.core.attest import Signer
@@ -283,6 +283,12 @@ class World:
             clock=self.clock,
             **more,
         )
+
+    def dedup(self, *words: str, name: str | None = None, **more: Any) -> dedup.Report:
+        """Make a version of others in which of alike documents one stays."""
+        ref = None if name is None else DatasetRef.parse(name)
+        wanted = dedup.Wanted(words, "deduplicator", name=ref, **more)
+        return dedup.run(self.database, self.store, wanted, clock=self.clock)
 
     def role(
         self,
