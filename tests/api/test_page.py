@@ -46,7 +46,7 @@ def test_every_problem_type_is_explained() -> None:
 
 
 def test_every_filter_is_explained() -> None:
-    from registry.api.schemas import DatasetsIn
+    from registry.api.schemas.datasets import DatasetsIn
 
     page = PAGE.read_text("utf-8")
     assert set(DatasetsIn.model_fields) <= set(re.findall(r"`(\w+)", page))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from registry import check
-from registry.api.check_schemas import CheckIn, CheckOut
 from registry.api.deps import CallerDep, RegistryDep
 from registry.api.problems import documented
+from registry.api.schemas.checks import CheckIn, CheckOut
 
 router = APIRouter(prefix="/v1/checks", tags=["documents"])
 MOST_REREAD = 64 << 20

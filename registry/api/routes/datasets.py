@@ -10,7 +10,9 @@ from registry.api.caching import ByState
 from registry.api.deps import CallerDep, DatasetDep, SessionDep
 from registry.api.links import next_of
 from registry.api.problems import documented
-from registry.api.schemas import AnyEventOut, DatasetOut, DatasetsIn, NumbersIn, Page
+from registry.api.schemas.base import NumbersIn, Page
+from registry.api.schemas.datasets import DatasetOut, DatasetsIn
+from registry.api.schemas.history import AnyEventOut
 from registry.query import pages
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], dependencies=[ByState])

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from registry.api.deps import CallerDep, ContentHash, RegistryDep
 from registry.api.problems import documented
-from registry.api.schemas import TextOut
+from registry.api.schemas.lookup import TextOut
 from registry.query.whereis.answer import text_record
 from registry.query.whereis.search import known_text
 

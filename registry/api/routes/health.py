@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from registry import __version__
 from registry.api.deps import CallerDep, RegistryDep
 from registry.api.problems import documented
-from registry.api.schemas import HealthOut
+from registry.api.schemas.base import HealthOut
 from registry.db.session import HEAD
 from registry.errors import ConflictError, UnavailableError
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from registry.api.deps import CallerDep, RegistryDep
 from registry.api.problems import documented
-from registry.api.schemas import LookupIn, LookupOut
+from registry.api.schemas.lookup import LookupIn, LookupOut
 from registry.query.whereis.answer import answer_record, searched_record
 from registry.query.whereis.question import Question
 from registry.query.whereis.search import search

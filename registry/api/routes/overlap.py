@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from registry.api.deps import CallerDep, RegistryDep
-from registry.api.matrix import MOST_DOCUMENTS, MOST_VERSIONS, MatrixIn, MatrixOut
 from registry.api.problems import documented
+from registry.api.schemas.overlap import MOST_DOCUMENTS, MOST_VERSIONS, MatrixIn, MatrixOut
 from registry.query.matrix.table import matrix
 
 router = APIRouter(prefix="/v1/overlap", tags=["documents"])

@@ -10,7 +10,8 @@ from registry.api.caching import ByState
 from registry.api.deps import CallerDep, SessionDep, SnapshotRoot
 from registry.api.links import next_of
 from registry.api.problems import documented
-from registry.api.schemas import Page, SnapshotOut, SnapshotsIn
+from registry.api.schemas.base import Page
+from registry.api.schemas.snapshots import SnapshotOut, SnapshotsIn
 from registry.query import pages
 from registry.query.certificates import certificate
 

@@ -16,19 +16,13 @@ from registry.api.deps import (
     SessionDep,
     VersionDep,
 )
-from registry.api.first_seen import FirstSeenIn, FirstSeenOut
 from registry.api.links import next_of
 from registry.api.problems import documented
-from registry.api.schemas import (
-    DuplicateOut,
-    DuplicatesIn,
-    LineageOut,
-    NumberedClaimOut,
-    NumbersIn,
-    Page,
-    VersionOut,
-    VersionRecordOut,
-)
+from registry.api.schemas.base import NumbersIn, Page
+from registry.api.schemas.datasets import VersionOut
+from registry.api.schemas.first_seen import FirstSeenIn, FirstSeenOut
+from registry.api.schemas.lookup import DuplicateOut, DuplicatesIn
+from registry.api.schemas.versions import LineageOut, NumberedClaimOut, VersionRecordOut
 from registry.query import catalogue, pages, show
 from registry.query.first_seen.report import first_seen_record
 from registry.query.texts import reading

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.api.deps import MOST_QUESTIONS
-from registry.api.schemas import Count, Digest, Number, Share, Time
+from registry.api.schemas.base import Count, Digest, Number, Share, Time
 from registry.core.dataset import Origin
 
 MOST_WORDS: Final = 100

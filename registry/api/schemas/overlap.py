@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.api.deps import REF_PATTERN
-from registry.api.schemas import Count, Name, Number
+from registry.api.schemas.base import Count, Name, Number
 from registry.core.dataset import MAX_NAME_LENGTH
 
 MOST_VERSIONS: Final = 200

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from registry.api.schemas import Count, Name, Number, Plain, Time
+from registry.api.schemas.base import Count, Name, Number, Plain, Time
 from registry.core.evidence import instant_range
 from registry.errors import RegistryError
 from registry.query.first_seen.report import CUTOFF

@@ -1,0 +1,62 @@
+"""What many documents have: counts, times, digests, pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from registry.api.deps import DIGEST_PATTERN, HASH_PATTERN, LAST_NUMBER, as_number
+
+Item = TypeVar("Item")
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[int, Field(ge=1)]
+Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
+Time = Annotated[
+    str, Field(description="RFC 3339, in UTC.", json_schema_extra={"format": "date-time"})
+]
+
+
+Name = Annotated[str, Field(description="`team/name`.")]
+Plain = r"^[^\x00-\x1f\x7f]*$"
+
+
+class PageIn(BaseModel):
+    """How much of a list is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, BeforeValidator(as_number)] = Field(
+        50, ge=1, le=200, description="How many items at most."
+    )
+
+
+class NumbersIn(PageIn):
+    """A page of things that are numbered from 1."""
+
+    after: Annotated[int, BeforeValidator(as_number)] = Field(
+        0, ge=0, le=LAST_NUMBER, description="Begin behind this number."
+    )
+
+
+class Page(BaseModel, Generic[Item]):
+    """Some of a list, and where it goes on."""
+
+    items: list[Item]
+    next: str | None = Field(description="The path of the next page; null on the last.")
+
+
+ContentHash = Annotated[str, Field(pattern=HASH_PATTERN)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Date = Annotated[
+    str | None,
+    Field(description="RFC 3339, in UTC; null if unbounded or not claimed."),
+]
+
+
+class HealthOut(BaseModel):
+    """The server answers, and so does its database."""
+
+    status: Literal["ok"]
+    version: str = Field(description="Of Firsthand.")
+    revision: str = Field(description="Of the database's schema.")

@@ -1,0 +1,87 @@
+"""What happened to a dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry.api.schemas.base import Count, Digest, Name, Number, Time
+from registry.api.schemas.snapshots import SnapshotPartOut
+from registry.api.schemas.versions import ClaimOut, TermsOut
+from registry.core.dataset import Role
+from registry.core.lineage import EdgeKind
+
+
+class EventOut(BaseModel):
+    """Something that happened to a version."""
+
+    number: Number
+    dataset: Name
+    version: Number
+    at: Time
+
+
+class RegisteredOut(EventOut):
+    """The version was registered."""
+
+    event: Literal["registered"]
+    documents: Count
+    content_root: Digest
+
+
+class FoundOut(EventOut):
+    """Its content was found at a place."""
+
+    event: Literal["location"]
+    files: Count
+    kept: bool
+
+
+class ClaimedOut(EventOut, ClaimOut):
+    """Somebody claimed something."""
+
+    event: Literal["claim"]
+
+
+class DerivedOut(EventOut):
+    """Somebody recorded where it came from."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    event: Literal["lineage"]
+    kind: EdgeKind
+    source: str = Field(alias="from")
+    added_by: str
+
+
+class KeptOut(EventOut):
+    """Its texts were put into the vault."""
+
+    event: Literal["kept"]
+    documents: Count
+    kept_by: str
+
+
+class RoleChangedOut(EventOut):
+    """It was given a role, or one was taken from it."""
+
+    event: Literal["role"]
+    given: bool
+    role: Role
+    terms: TermsOut | None
+    changed_by: str
+    changed_at: Time
+    reason: str | None
+
+
+class ExportedOut(EventOut, SnapshotPartOut):
+    """Documents of it went into a snapshot."""
+
+    event: Literal["snapshot"]
+
+
+AnyEventOut = Annotated[
+    RegisteredOut | FoundOut | KeptOut | ClaimedOut | DerivedOut | RoleChangedOut | ExportedOut,
+    Field(discriminator="event"),
+]
