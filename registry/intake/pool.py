@@ -36,6 +36,7 @@ gc.set_threshold(50_000, 20, 100)
 sys.path[:] = sys.argv[2:]
 from registry.intake.worker import main
 main(int(sys.argv[1]))
+gc.freeze()
 """
 
 
