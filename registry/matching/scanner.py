@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from registry.matching.targets import PARAMS, Target, Texts, reach
 from registry.readers import text_buffers
 
 LISTED: Final = 5
-"""How many documents of a version are named for a text, unless it is a version of `every`."""
+"""How many documents of a version are named for a text, unless all are."""
 MOST: Final = 1000
 """How many documents of a version can be named for a text at all."""
 _BUCKET: Final = 256
@@ -52,7 +52,7 @@ class Scanner:
         targets: The versions.
         texts: Where texts of documents come from; without it, passages are told from the index.
         min_similarity: The smallest similarity of alike documents.
-        listed: How many documents of a version are named for a text, unless it is one of `every`.
+        listed: How many documents of a version are named for a text, unless all are.
     """
 
     def __init__(
@@ -70,13 +70,15 @@ class Scanner:
         self.reach = reach(index, targets)
         self._targets = {target.location: target for target in targets}
         order = sorted(self._targets)
+        ordered = [self._targets[at] for at in order]
         self._locations = np.array(order, np.int64)
-        self._runs = np.array([self._targets[at].run for at in order], np.int64)
+        self._runs = np.array([it.run for it in ordered], np.int64)
         self._windows = np.array([self.reach[at].window or 0 for at in order], np.int64)
         self._widths = np.unique(self._windows)
         self._limits = np.array(
-            [MOST if self._targets[at].every else listed for at in order], np.int64
+            [MOST if it.every or it.mixed else listed for it in ordered], np.int64
         )
+        self._every = np.array([it.every for it in ordered], np.bool_)
         self._among = {
             SegmentKind.CONTENT: [at for at in order if self.reach[at].exact],
             SegmentKind.BANDS: [at for at in order if self.reach[at].near],
@@ -247,7 +249,7 @@ class Scanner:
         )
         keys = met.key[order]
         several = np.minimum.reduceat(keys, firsts) != np.maximum.reduceat(keys, firsts)
-        every = self._of(found.location, self._limits) == MOST
+        every = self._of(found.location, self._every)
         likely = np.logical_or.reduceat(met.sure[order], firsts) | several | every
         return replace(found, token=token[firsts]).at(likely)
 
@@ -280,7 +282,7 @@ class Scanner:
         run = self._of(found.location, self._runs)
         most = (2 * what.covered >= of) & (what.covered >= run)
         # An item of an evaluation set may be shorter than the run asked for.
-        whole = (what.covered >= of) & (self._of(found.location, self._limits) == MOST)
+        whole = (what.covered >= of) & self._of(found.location, self._every)
         good = (what.run >= run) | most | whole
         verified = replace(
             found,
@@ -297,10 +299,10 @@ class Scanner:
 
         Where only the closest documents of a version are named, one that is closer is enough.
         """
-        every = self._of(found.location, self._limits) == MOST
+        all_named = self._of(found.location, self._limits) == MOST
         same = _among(found, closer, ("question", "location", "row"))
         alike = _among(found, closer, ("question", "location"))
-        return found.at(~np.where(every, same, alike))
+        return found.at(~np.where(all_named, same, alike))
 
     def _closest(self, found: Matches, *, times: int = 1) -> Matches:
         """Return the closest documents of each version for each text, or so many times as many."""
@@ -316,7 +318,7 @@ class Scanner:
         rank = np.arange(len(found)) - np.repeat(starts, np.diff(starts, append=len(found)))
         return found.at(rank < times * self._of(found.location, self._limits))
 
-    def _of(self, location: Rows, values: Rows) -> Rows:
+    def _of(self, location: Rows, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return what is known of the version of each location."""
         return values[np.searchsorted(self._locations, location)]
 

@@ -109,6 +109,24 @@ def test_both_sides_of_each_match_are_named_with_its_reason(
     assert "ai · ai (gpt-4) · CC-BY-NC-4.0 · no date (E0)" in screen
 
 
+def test_a_text_by_a_model_is_told_of_also_where_a_closer_one_of_the_version_is_human(
+    sqlite_world: World, cli: Cli, tmp_path: Path
+) -> None:
+    text = prose(1)
+    # Many close ones are human, and the one that a model wrote is the least close of all.
+    people = [f"{text} w{number}" for number in range(7)]
+    documents = [{"text": it, "origin": "human"} for it in [text, *people]]
+    documents.append({"text": edited(text, 70), "origin": "ai"})
+    sqlite_world.register("both", documents, origin_field="origin")
+    for asked in (text, people[0] + " more"):
+        ran = cli(
+            "--home", sqlite_world.home, "check", write(tmp_path, asked), "--against", "both",
+            "--fail-on", "contamination", "--json",
+        )  # fmt: skip
+        assert (ran.code, ran.json["failed"]) == (3, ["contamination"])
+        assert (ran.json["found"]["reasons"]["ai"], ran.json["found"]["loss"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("fail_on", "against", "code"),
     [
