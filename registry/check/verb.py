@@ -274,7 +274,9 @@ class _Checking:
         sure = ~_undecided(found, searched)
         version = against.looking.seen.version_of(found.location)
         for number, counted in searched.counted.items():
-            counted.undecided += int(np.count_nonzero(~sure & (version == number)))
+            unsure = ~sure & (version == number)
+            counted.cut += int(np.count_nonzero(unsure & found.cut))
+            counted.undecided += int(np.count_nonzero(unsure & ~found.cut))
         found, version = found.at(sure), version[sure]
         if not len(found):
             none = np.empty(0, np.int64)
@@ -324,7 +326,7 @@ def _undecided(found: Matches, searched: _Searched) -> Mask:
     runs = {target.location: target.run for target in searched.targets.values()}
     least = np.array([runs[it] for it in found.location.tolist()], np.int64)
     unsure: Mask = (found.kind == Kind.PASSAGE) & ~found.verified
-    return unsure & (found.run < least)
+    return unsure & ((found.run < least) | found.cut)
 
 
 def _rows(batch: pa.RecordBatch, which: Rows, shares: Mask) -> pa.RecordBatch:

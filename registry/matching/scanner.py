@@ -15,7 +15,7 @@ from registry.core.contents import Rows, leading
 from registry.core.sketch import PASSAGE, Sketches, SketchParams, similarity, sketch
 from registry.db.models import SegmentKind
 from registry.errors import RegistryError
-from registry.index.reading import Index
+from registry.index.reading import Found, Index
 from registry.matching.matches import Kind, Matches
 from registry.matching.runs import Hashed, shared
 from registry.matching.sieve import Sieve
@@ -129,6 +129,8 @@ class Scanner:
         A passage stays if a shared run has the length asked for; if the text has most of the
         document; or, where the text of the document is not at hand, if the index knows of as long
         a run. What it knows less of stays too, with a `run` below that length: nobody can tell.
+        So does one passage of each text that shares eight tokens with more items of a version of
+        `every` than were looked at, if those are no match: it is marked as `cut`.
 
         Args:
             found: What `look` returned, of any number of batches.
@@ -142,7 +144,12 @@ class Scanner:
         passages = found.at(asked)
         for location in np.unique(passages.location).tolist():
             here = passages.at(passages.location == location)
-            parts.append(self._closest(self._compared(location, here, texts)))
+            met = self._closest(self._compared(location, here, texts))
+            closer = parts[0].question[parts[0].location == location]
+            cut = here.at(here.cut & ~np.isin(here.question, [*met.question, *closer]))
+            cut = cut.at(np.unique(cut.question, return_index=True)[1])
+            parts.append(replace(met, cut=np.zeros(len(met), np.bool_)))
+            parts.append(replace(cut, run=np.full(len(cut), PASSAGE)))
         return Matches.together(parts).ordered()
 
     def _exact(self, hashes: npt.NDArray[np.bytes_]) -> Matches:
@@ -206,8 +213,9 @@ class Scanner:
         location, row = hits.location[hit], hits.row[hit]
         least = self._least(taken, hashed, text)
         sure = least[np.searchsorted(self._widths, self._of(location, self._windows)), place]
+        cut = _crowded(hits)[hit] & self._of(location, self._every)
         return self._runs_of(
-            _Meetings(which[text[place]], token[place], location, row, at[place], sure)
+            _Meetings(which[text[place]], token[place], location, row, at[place], sure, cut)
         )
 
     def _least(self, texts: pa.Array, hashed: Hashed, text: Rows) -> npt.NDArray[np.bool_]:
@@ -251,7 +259,8 @@ class Scanner:
         several = np.minimum.reduceat(keys, firsts) != np.maximum.reduceat(keys, firsts)
         every = self._of(found.location, self._every)
         likely = np.logical_or.reduceat(met.sure[order], firsts) | several | every
-        return replace(found, token=token[firsts]).at(likely)
+        cut = np.logical_or.reduceat(met.cut[order], firsts)
+        return replace(found, token=token[firsts], cut=cut).at(likely)
 
     def _compared(self, location: int, found: Matches, texts: pa.Array) -> Matches:
         if self._texts is None:
@@ -334,6 +343,7 @@ class _Meetings:
         row: Its row there.
         key: Which run of eight tokens.
         sure: Whether a run of the length that is guaranteed may be shared there.
+        cut: Whether more items have that key than are looked at.
     """
 
     question: Rows
@@ -342,6 +352,14 @@ class _Meetings:
     row: Rows
     key: Rows
     sure: npt.NDArray[np.bool_]
+    cut: npt.NDArray[np.bool_]
+
+
+def _crowded(hits: Found) -> npt.NDArray[np.bool_]:
+    """Return which hits are of keys that as many documents of a location have as are looked at."""
+    pairs = hits.question * (hits.location.max(initial=0) + 1) + hits.location
+    _, of, many = np.unique(pairs, return_inverse=True, return_counts=True)
+    return np.asarray(many[of] >= _SHARED)
 
 
 def _expanded(key: Rows, of: Rows, question: Rows) -> tuple[Rows, Rows]:

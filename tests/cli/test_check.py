@@ -203,6 +203,20 @@ def test_an_incomplete_search_is_said_and_is_not_clean(
     assert "`--passages 13`" in ran.out
 
 
+def test_items_that_begin_alike_and_were_not_all_compared_are_said(
+    sqlite_world: World, cli: Cli, tmp_path: Path
+) -> None:
+    begin = words(7, 12)
+    items = [" ".join([*begin, *words(1000 + number, 40)]) for number in range(300)]
+    sqlite_world.register("items", items, window=6)
+    sqlite_world.role("items", Role.EVALUATION)
+    file = write(tmp_path, page(" ".join(begin)))
+    ran = cli("--home", sqlite_world.home, "check", file, "--against", "evals", "--json")
+    assert (ran.code, ran.json["failed"]) == (3, ["incomplete"])
+    (gap,) = ran.json["searched"]["not_searched"]
+    assert gap["why"] == "1 text shares eight tokens with more of its items than are compared"
+
+
 def test_passages_of_texts_that_are_gone_are_told_as_such(
     shelf: World, cli: Cli, tmp_path: Path
 ) -> None:
