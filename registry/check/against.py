@@ -12,7 +12,7 @@ from registry.core.caller import Caller
 from registry.core.contents import Rows
 from registry.db.models import DatasetVersion
 from registry.db.session import Database
-from registry.errors import UnavailableError
+from registry.errors import InvalidInputError, UnavailableError
 from registry.matching import Target
 from registry.matching.targets import EVALUATION_RUN
 from registry.query import protection, texts
@@ -107,11 +107,17 @@ def selected(
         most_reread: Of versions with more bytes, texts are not read again to compare passages.
 
     Raises:
-        InvalidInputError: A word is neither a word nor a name.
+        InvalidInputError: A word is neither a word nor a name, or stands for no version.
         NotFoundError: There is no such dataset or version that the caller may see.
     """
     session = looking.session
     versions = select(session, words, caller) if words else []
+    for word in ",".join(words).split(",") if words else ():
+        if not select(session, [word], caller):
+            raise InvalidInputError(
+                f"`{word.strip()}` stands for no version: there is nothing to compare with",
+                hint="register or protect one, or leave the word out",
+            )
     return Against(
         database,
         looking,

@@ -132,6 +132,12 @@ def check(
             on_progress(Progress("checking", data.read, data.size))
         checking.settle()
     report = checking.report
+    if not report.documents:
+        left = f", and {data.bad_count:,} records were not valid" if data.bad_count else ""
+        raise InvalidInputError(
+            f"there is no document to check{left}",
+            hint="check that these are the right files, and that they were written to their end",
+        )
     report.files = len(data.names)
     report.bad, report.bad_count, report.passed = data.bad, data.bad_count, data.passed
     if files is not None:

@@ -217,6 +217,30 @@ def test_items_that_begin_alike_and_were_not_all_compared_are_said(
     assert gap["why"] == "1 text shares eight tokens with more of its items than are compared"
 
 
+def test_what_was_not_looked_at_is_never_called_clean(
+    shelf: World, cli: Cli, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_bytes(b"")
+    ran = cli("--home", shelf.home, "check", empty, "--against", "all")
+    assert (ran.code, ran.out) == (1, "")
+    assert "there is no document to check" in ran.err
+    empty.write_bytes(b"{bad\n")
+    skip = ("--on-bad-input", "skip")
+    ran = cli("--home", shelf.home, "check", empty, "--against", "all", *skip)
+    assert (ran.code, ran.out) == (1, "")
+    assert "and 1 records were not valid" in ran.err
+    # Nothing is protected: nobody shall think that it was compared with.
+    file = write(tmp_path / "new", prose(7000))
+    ran = cli("--home", shelf.home, "check", file, "--against", "protected,evals")
+    assert (ran.code, ran.out) == (1, "")
+    assert "`protected` stands for no version" in ran.err
+    (tmp_path / "new" / "README.md").write_text(prose(5))
+    ran = cli("--home", shelf.home, "check", tmp_path / "new", "--against", "all")
+    assert ran.code == 0
+    assert "Left out  1 file: hidden ones, cards" in ran.out
+
+
 def test_passages_of_texts_that_are_gone_are_told_as_such(
     shelf: World, cli: Cli, tmp_path: Path
 ) -> None:
@@ -290,8 +314,8 @@ def test_odd_texts_are_checked(shelf: World, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "nothing.jsonl").write_bytes(b"")
     ran = cli("--home", shelf.home, "check", tmp_path / "none", "--against", "all", "--json")
-    assert ran.json["data"]["documents"] == 0
-    assert ran.code == 0
+    assert ran.code == 1
+    assert "there is no document to check" in ran.out + ran.err
 
 
 def test_broken_encodings_are_refused_or_left_out_and_said(
