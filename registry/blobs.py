@@ -10,7 +10,7 @@ Layout under the storage folder::
     segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
     overlaps/<key>.json        what versions have in common, which can be computed again
-    derived/<kind>/<key>.parquet  answers that took long, which can be made again
+    derived/<kind>/<key>       answers that took long, which can be made again
     batch/<stage>.<key>/       stages of `duplicates` and `dedup`, which can be made again
 
 Files are written under `staging`, synced, and renamed; nothing outside it is ever half-written.

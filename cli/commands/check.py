@@ -333,6 +333,9 @@ def _screen(record: dict[str, Any]) -> list[str]:
                  "are found")
         )  # fmt: skip
     rows += [("Missed" if not number else "", it) for number, it in enumerate(searched["misses"])]
+    if data["skipped_files"]:
+        what = plural(data["skipped_files"], "file")
+        rows.append(("Left out", f"{what}: hidden ones, cards, members that are no input"))
     if data["bad_input"]["count"]:
         rows.append(("Left out", f"{count(data['bad_input']['count'])} not valid, such as"))
         rows += [("", f"  {clean(it)}") for it in data["bad_input"]["listed"][:3]]

@@ -12,11 +12,11 @@ from registry.core.caller import Caller
 from registry.core.contents import Rows
 from registry.db.models import DatasetVersion
 from registry.db.session import Database
-from registry.errors import UnavailableError
+from registry.errors import InvalidInputError, UnavailableError
 from registry.matching import Target
 from registry.matching.targets import EVALUATION_RUN
 from registry.query import protection, texts
-from registry.query.selecting import select
+from registry.query.selecting import by_model_ids, select
 from registry.query.whereis.finder import Looking
 
 
@@ -30,6 +30,7 @@ class Against:
         versions: The versions, each once.
         evaluation: The ids of those that are evaluation sets.
         protected: The ids of those that are protected.
+        by_model: The ids of those of which anybody says that a model had a hand in a document.
         paths: What versions are called that are registered for this check alone.
         most_reread: Of versions with more bytes, texts are not read again to compare passages;
             None to read them all.
@@ -40,6 +41,7 @@ class Against:
     versions: Sequence[DatasetVersion]
     evaluation: frozenset[int]
     protected: frozenset[int]
+    by_model: frozenset[int]
     paths: Mapping[int, str]
     most_reread: int | None = None
 
@@ -56,7 +58,8 @@ class Against:
             paths: What each version is called, by its id.
         """
         versions = [looking.session.get_one(DatasetVersion, number) for number in paths]
-        return cls(database, looking, versions, frozenset(paths), frozenset(), dict(paths))
+        none: frozenset[int] = frozenset()
+        return cls(database, looking, versions, frozenset(paths), none, none, dict(paths))
 
     def targets(self, run: int) -> dict[int, Target]:
         """Return what is searched, by the ids of versions, with the shortest run that counts."""
@@ -67,7 +70,8 @@ class Against:
                 self.looking.seen.firsts[version.id],
                 version.documents,
                 min(run, EVALUATION_RUN) if items else run,
-                items,
+                every=items,
+                mixed=version.id in self.by_model,
             )
         return found
 
@@ -103,17 +107,24 @@ def selected(
         most_reread: Of versions with more bytes, texts are not read again to compare passages.
 
     Raises:
-        InvalidInputError: A word is neither a word nor a name.
+        InvalidInputError: A word is neither a word nor a name, or stands for no version.
         NotFoundError: There is no such dataset or version that the caller may see.
     """
     session = looking.session
     versions = select(session, words, caller) if words else []
+    for word in ",".join(words).split(",") if words else ():
+        if not select(session, [word], caller):
+            raise InvalidInputError(
+                f"`{word.strip()}` stands for no version: there is nothing to compare with",
+                hint="register or protect one, or leave the word out",
+            )
     return Against(
         database,
         looking,
         versions,
         frozenset(protection.evaluation_ids(session)),
         frozenset(protection.protected_ids(session)),
+        frozenset(by_model_ids(session, caller)),
         {},
         most_reread,
     )

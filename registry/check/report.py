@@ -41,6 +41,7 @@ class Counted:
         matched: Which of its documents match.
         uncompared: How many passages could not be compared with the texts.
         undecided: How many of those may or may not be long enough.
+        cut: How many texts share eight tokens with more of its items than were compared.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Counted:
     matched: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
     uncompared: int = 0
     undecided: int = 0
+    cut: int = 0
 
     @classmethod
     def of(cls, against: Against, version: DatasetVersion, target: Target, reach: Reach) -> Counted:
@@ -108,6 +110,11 @@ class Counted:
         if self.undecided:
             why = f"{self.undecided:,} could not be compared: its texts are not at hand"
             found.append(("short passages", why, "restore its files, or keep them with `--keep`"))
+        if self.cut:
+            texts = "1 text shares" if self.cut == 1 else f"{self.cut:,} texts share"
+            why = f"{texts} eight tokens with more of its items than are compared"
+            remedy = "register the items without what all of them begin or end with"
+            found.append(("passages", why, remedy))
         return [
             {
                 "dataset": self.name if self.path is None else self.path,

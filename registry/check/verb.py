@@ -132,6 +132,12 @@ def check(
             on_progress(Progress("checking", data.read, data.size))
         checking.settle()
     report = checking.report
+    if not report.documents:
+        left = f", and {data.bad_count:,} records were not valid" if data.bad_count else ""
+        raise InvalidInputError(
+            f"there is no document to check{left}",
+            hint="check that these are the right files, and that they were written to their end",
+        )
     report.files = len(data.names)
     report.bad, report.bad_count, report.passed = data.bad, data.bad_count, data.passed
     if files is not None:
@@ -274,7 +280,9 @@ class _Checking:
         sure = ~_undecided(found, searched)
         version = against.looking.seen.version_of(found.location)
         for number, counted in searched.counted.items():
-            counted.undecided += int(np.count_nonzero(~sure & (version == number)))
+            unsure = ~sure & (version == number)
+            counted.cut += int(np.count_nonzero(unsure & found.cut))
+            counted.undecided += int(np.count_nonzero(unsure & ~found.cut))
         found, version = found.at(sure), version[sure]
         if not len(found):
             none = np.empty(0, np.int64)
@@ -324,7 +332,7 @@ def _undecided(found: Matches, searched: _Searched) -> Mask:
     runs = {target.location: target.run for target in searched.targets.values()}
     least = np.array([runs[it] for it in found.location.tolist()], np.int64)
     unsure: Mask = (found.kind == Kind.PASSAGE) & ~found.verified
-    return unsure & (found.run < least)
+    return unsure & ((found.run < least) | found.cut)
 
 
 def _rows(batch: pa.RecordBatch, which: Rows, shares: Mask) -> pa.RecordBatch:

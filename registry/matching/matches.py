@@ -40,6 +40,8 @@ class Matches:
         of: How many tokens the document has, where the texts were compared.
         token: Where the longest run begins in the text, counted in its tokens.
         verified: Whether a passage was compared on both texts.
+        cut: Whether more items share a run of eight tokens with the text than were looked at, and
+            none of those was a match: nobody can tell.
     """
 
     question: Rows
@@ -52,6 +54,7 @@ class Matches:
     of: Rows
     token: Rows
     verified: Mask
+    cut: Mask
 
     def __len__(self) -> int:
         return len(self.question)
@@ -96,6 +99,7 @@ class Matches:
             none,
             none,
             none,
+            np.zeros(many, np.bool_),
             np.zeros(many, np.bool_),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from registry.core.contents import Rows, leading
 from registry.core.sketch import PASSAGE, Sketches, SketchParams, similarity, sketch
 from registry.db.models import SegmentKind
 from registry.errors import RegistryError
-from registry.index.reading import Index
+from registry.index.reading import Found, Index
 from registry.matching.matches import Kind, Matches
 from registry.matching.runs import Hashed, shared
 from registry.matching.sieve import Sieve
@@ -23,7 +23,7 @@ from registry.matching.targets import PARAMS, Target, Texts, reach
 from registry.readers import text_buffers
 
 LISTED: Final = 5
-"""How many documents of a version are named for a text, unless it is a version of `every`."""
+"""How many documents of a version are named for a text, unless all are."""
 MOST: Final = 1000
 """How many documents of a version can be named for a text at all."""
 _BUCKET: Final = 256
@@ -52,7 +52,7 @@ class Scanner:
         targets: The versions.
         texts: Where texts of documents come from; without it, passages are told from the index.
         min_similarity: The smallest similarity of alike documents.
-        listed: How many documents of a version are named for a text, unless it is one of `every`.
+        listed: How many documents of a version are named for a text, unless all are.
     """
 
     def __init__(
@@ -70,13 +70,15 @@ class Scanner:
         self.reach = reach(index, targets)
         self._targets = {target.location: target for target in targets}
         order = sorted(self._targets)
+        ordered = [self._targets[at] for at in order]
         self._locations = np.array(order, np.int64)
-        self._runs = np.array([self._targets[at].run for at in order], np.int64)
+        self._runs = np.array([it.run for it in ordered], np.int64)
         self._windows = np.array([self.reach[at].window or 0 for at in order], np.int64)
         self._widths = np.unique(self._windows)
         self._limits = np.array(
-            [MOST if self._targets[at].every else listed for at in order], np.int64
+            [MOST if it.every or it.mixed else listed for it in ordered], np.int64
         )
+        self._every = np.array([it.every for it in ordered], np.bool_)
         self._among = {
             SegmentKind.CONTENT: [at for at in order if self.reach[at].exact],
             SegmentKind.BANDS: [at for at in order if self.reach[at].near],
@@ -127,6 +129,8 @@ class Scanner:
         A passage stays if a shared run has the length asked for; if the text has most of the
         document; or, where the text of the document is not at hand, if the index knows of as long
         a run. What it knows less of stays too, with a `run` below that length: nobody can tell.
+        So does one passage of each text that shares eight tokens with more items of a version of
+        `every` than were looked at, if those are no match: it is marked as `cut`.
 
         Args:
             found: What `look` returned, of any number of batches.
@@ -140,7 +144,12 @@ class Scanner:
         passages = found.at(asked)
         for location in np.unique(passages.location).tolist():
             here = passages.at(passages.location == location)
-            parts.append(self._closest(self._compared(location, here, texts)))
+            met = self._closest(self._compared(location, here, texts))
+            closer = parts[0].question[parts[0].location == location]
+            cut = here.at(here.cut & ~np.isin(here.question, [*met.question, *closer]))
+            cut = cut.at(np.unique(cut.question, return_index=True)[1])
+            parts.append(replace(met, cut=np.zeros(len(met), np.bool_)))
+            parts.append(replace(cut, run=np.full(len(cut), PASSAGE)))
         return Matches.together(parts).ordered()
 
     def _exact(self, hashes: npt.NDArray[np.bytes_]) -> Matches:
@@ -204,8 +213,9 @@ class Scanner:
         location, row = hits.location[hit], hits.row[hit]
         least = self._least(taken, hashed, text)
         sure = least[np.searchsorted(self._widths, self._of(location, self._windows)), place]
+        cut = _crowded(hits)[hit] & self._of(location, self._every)
         return self._runs_of(
-            _Meetings(which[text[place]], token[place], location, row, at[place], sure)
+            _Meetings(which[text[place]], token[place], location, row, at[place], sure, cut)
         )
 
     def _least(self, texts: pa.Array, hashed: Hashed, text: Rows) -> npt.NDArray[np.bool_]:
@@ -247,9 +257,10 @@ class Scanner:
         )
         keys = met.key[order]
         several = np.minimum.reduceat(keys, firsts) != np.maximum.reduceat(keys, firsts)
-        every = self._of(found.location, self._limits) == MOST
+        every = self._of(found.location, self._every)
         likely = np.logical_or.reduceat(met.sure[order], firsts) | several | every
-        return replace(found, token=token[firsts]).at(likely)
+        cut = np.logical_or.reduceat(met.cut[order], firsts)
+        return replace(found, token=token[firsts], cut=cut).at(likely)
 
     def _compared(self, location: int, found: Matches, texts: pa.Array) -> Matches:
         if self._texts is None:
@@ -280,7 +291,7 @@ class Scanner:
         run = self._of(found.location, self._runs)
         most = (2 * what.covered >= of) & (what.covered >= run)
         # An item of an evaluation set may be shorter than the run asked for.
-        whole = (what.covered >= of) & (self._of(found.location, self._limits) == MOST)
+        whole = (what.covered >= of) & self._of(found.location, self._every)
         good = (what.run >= run) | most | whole
         verified = replace(
             found,
@@ -297,10 +308,10 @@ class Scanner:
 
         Where only the closest documents of a version are named, one that is closer is enough.
         """
-        every = self._of(found.location, self._limits) == MOST
+        all_named = self._of(found.location, self._limits) == MOST
         same = _among(found, closer, ("question", "location", "row"))
         alike = _among(found, closer, ("question", "location"))
-        return found.at(~np.where(every, same, alike))
+        return found.at(~np.where(all_named, same, alike))
 
     def _closest(self, found: Matches, *, times: int = 1) -> Matches:
         """Return the closest documents of each version for each text, or so many times as many."""
@@ -316,7 +327,7 @@ class Scanner:
         rank = np.arange(len(found)) - np.repeat(starts, np.diff(starts, append=len(found)))
         return found.at(rank < times * self._of(found.location, self._limits))
 
-    def _of(self, location: Rows, values: Rows) -> Rows:
+    def _of(self, location: Rows, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return what is known of the version of each location."""
         return values[np.searchsorted(self._locations, location)]
 
@@ -332,6 +343,7 @@ class _Meetings:
         row: Its row there.
         key: Which run of eight tokens.
         sure: Whether a run of the length that is guaranteed may be shared there.
+        cut: Whether more items have that key than are looked at.
     """
 
     question: Rows
@@ -340,6 +352,14 @@ class _Meetings:
     row: Rows
     key: Rows
     sure: npt.NDArray[np.bool_]
+    cut: npt.NDArray[np.bool_]
+
+
+def _crowded(hits: Found) -> npt.NDArray[np.bool_]:
+    """Return which hits are of keys that as many documents of a location have as are looked at."""
+    pairs = hits.question * (hits.location.max(initial=0) + 1) + hits.location
+    _, of, many = np.unique(pairs, return_inverse=True, return_counts=True)
+    return np.asarray(many[of] >= _SHARED)
 
 
 def _expanded(key: Rows, of: Rows, question: Rows) -> tuple[Rows, Rows]:

@@ -36,12 +36,15 @@ class Target:
         run: The shortest run of shared tokens that counts.
         every: Name every document of it that a text shares something with, as with the items of
             an evaluation set, and not only the closest few.
+        mixed: Name every document of it that matches: which ones do makes a difference, as where
+            only some of them are by a model.
     """
 
     location: int
     documents: int
     run: int = RUN
     every: bool = False
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

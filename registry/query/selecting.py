@@ -101,6 +101,25 @@ def _ai(session: Session, caller: Caller) -> set[int]:
     return _claimed(session, Origin.AI) | set(session.scalars(generated))
 
 
+def by_model_ids(session: Session, caller: Caller) -> set[int]:
+    """Return the ids of the versions of which anybody says that a model had a hand in a document.
+
+    They need not be visible to the caller; an edge that says it is.
+    """
+    claims = session.execute(
+        sa.select(Claim.version_id, Claim.value)
+        .where(Claim.property == Property.ORIGIN)
+        .execution_options(yield_per=1000)
+    )
+    hands = (Origin.ASSISTED, Origin.MIXED)
+    said = {
+        version
+        for version, value in claims
+        if value.get("generators") or any(_says(value, origin) for origin in hands)
+    }
+    return said | _ai(session, caller)
+
+
 def _human(session: Session, caller: Caller) -> set[int]:
     return _claimed(session, Origin.HUMAN)
 

@@ -109,6 +109,24 @@ def test_both_sides_of_each_match_are_named_with_its_reason(
     assert "ai · ai (gpt-4) · CC-BY-NC-4.0 · no date (E0)" in screen
 
 
+def test_a_text_by_a_model_is_told_of_also_where_a_closer_one_of_the_version_is_human(
+    sqlite_world: World, cli: Cli, tmp_path: Path
+) -> None:
+    text = prose(1)
+    # Many close ones are human, and the one that a model wrote is the least close of all.
+    people = [f"{text} w{number}" for number in range(7)]
+    documents = [{"text": it, "origin": "human"} for it in [text, *people]]
+    documents.append({"text": edited(text, 70), "origin": "ai"})
+    sqlite_world.register("both", documents, origin_field="origin")
+    for asked in (text, people[0] + " more"):
+        ran = cli(
+            "--home", sqlite_world.home, "check", write(tmp_path, asked), "--against", "both",
+            "--fail-on", "contamination", "--json",
+        )  # fmt: skip
+        assert (ran.code, ran.json["failed"]) == (3, ["contamination"])
+        assert (ran.json["found"]["reasons"]["ai"], ran.json["found"]["loss"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("fail_on", "against", "code"),
     [
@@ -185,6 +203,44 @@ def test_an_incomplete_search_is_said_and_is_not_clean(
     assert "`--passages 13`" in ran.out
 
 
+def test_items_that_begin_alike_and_were_not_all_compared_are_said(
+    sqlite_world: World, cli: Cli, tmp_path: Path
+) -> None:
+    begin = words(7, 12)
+    items = [" ".join([*begin, *words(1000 + number, 40)]) for number in range(300)]
+    sqlite_world.register("items", items, window=6)
+    sqlite_world.role("items", Role.EVALUATION)
+    file = write(tmp_path, page(" ".join(begin)))
+    ran = cli("--home", sqlite_world.home, "check", file, "--against", "evals", "--json")
+    assert (ran.code, ran.json["failed"]) == (3, ["incomplete"])
+    (gap,) = ran.json["searched"]["not_searched"]
+    assert gap["why"] == "1 text shares eight tokens with more of its items than are compared"
+
+
+def test_what_was_not_looked_at_is_never_called_clean(
+    shelf: World, cli: Cli, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_bytes(b"")
+    ran = cli("--home", shelf.home, "check", empty, "--against", "all")
+    assert (ran.code, ran.out) == (1, "")
+    assert "there is no document to check" in ran.err
+    empty.write_bytes(b"{bad\n")
+    skip = ("--on-bad-input", "skip")
+    ran = cli("--home", shelf.home, "check", empty, "--against", "all", *skip)
+    assert (ran.code, ran.out) == (1, "")
+    assert "and 1 records were not valid" in ran.err
+    # Nothing is protected: nobody shall think that it was compared with.
+    file = write(tmp_path / "new", prose(7000))
+    ran = cli("--home", shelf.home, "check", file, "--against", "protected,evals")
+    assert (ran.code, ran.out) == (1, "")
+    assert "`protected` stands for no version" in ran.err
+    (tmp_path / "new" / "README.md").write_text(prose(5))
+    ran = cli("--home", shelf.home, "check", tmp_path / "new", "--against", "all")
+    assert ran.code == 0
+    assert "Left out  1 file: hidden ones, cards" in ran.out
+
+
 def test_passages_of_texts_that_are_gone_are_told_as_such(
     shelf: World, cli: Cli, tmp_path: Path
 ) -> None:
@@ -258,8 +314,8 @@ def test_odd_texts_are_checked(shelf: World, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "nothing.jsonl").write_bytes(b"")
     ran = cli("--home", shelf.home, "check", tmp_path / "none", "--against", "all", "--json")
-    assert ran.json["data"]["documents"] == 0
-    assert ran.code == 0
+    assert ran.code == 1
+    assert "there is no document to check" in ran.out + ran.err
 
 
 def test_broken_encodings_are_refused_or_left_out_and_said(

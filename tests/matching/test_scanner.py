@@ -197,3 +197,20 @@ def test_a_scanner_of_nothing_finds_nothing(sqlite_world: World) -> None:
 def test_targets_are_values() -> None:
     assert Target(1, 2) == Target(1, 2)
     assert np.isclose(Target(1, 2).run, 25)
+
+
+def test_a_text_that_shares_what_very_many_items_begin_with_is_never_passed_over_in_silence(
+    sqlite_world: World,
+) -> None:
+    # This beginning has the least hashes of many windows, so that items are known by it alone.
+    begin = words(7, 12)
+    items = [" ".join([*begin, *words(1000 + number, 40)]) for number in range(300)]
+    sqlite_world.register("items", items, window=6)
+    piece = [" ".join(item.split()[:17]) for item in items[256:]]
+    asked = [" ".join([*words(5000, 50), it, *words(6000, 50)]) for it in [*piece, prose(9)]]
+    with scanner(sqlite_world, "items", options={"items": {"run": 13, "every": True}}) as scan:
+        found = scan.scan(array(asked))
+    assert np.unique(found.question).tolist() == list(range(len(piece)))
+    assert found.cut.any()
+    assert (found.verified | found.cut).all()
+    assert (found.run[found.verified] >= 13).all()

@@ -6,6 +6,8 @@ import shutil
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -186,6 +188,29 @@ def test_what_was_found_is_kept_and_belongs_to_what_it_was_found_in(
     kept[0].write_bytes(b"damaged")
     crawl.role("evals@1", Role.EVALUATION)
     assert drawn(crawl.plan({"sources": ["crawl"]})) == [[0]]
+
+
+def test_what_was_kept_of_another_set_or_was_changed_is_not_believed(crawl: World) -> None:
+    first = drawn(crawl.plan({"sources": ["crawl"]}))
+    folder = crawl.store.root / "derived" / "evaluations"
+    (mine,) = folder.iterdir()
+    good = mine.read_bytes()
+    crawl.role("evals", Role.EVALUATION, given=False)
+    crawl.register("others", [prose(3000)], window=6)
+    crawl.role("others", Role.EVALUATION)
+    crawl.plan({"sources": ["crawl"]})
+    (other,) = set(folder.iterdir()) - {mine}
+    crawl.role("others", Role.EVALUATION, given=False)
+    crawl.role("evals", Role.EVALUATION)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"row": [0]}), sink)
+    foreign = sink.getvalue().to_pybytes()
+    middle = bytes([good[len(good) // 2] ^ 1])
+    flipped = good[: len(good) // 2] + middle + good[len(good) // 2 + 1 :]
+    for bad in (other.read_bytes(), foreign, flipped, good[:-40], b""):
+        mine.write_bytes(bad)
+        assert drawn(crawl.plan({"sources": ["crawl"]})) == first
+    assert mine.read_bytes() == good
 
 
 @settings(

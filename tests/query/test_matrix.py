@@ -218,6 +218,19 @@ def test_a_damaged_file_is_none(sqlite_world: World, damage: Any) -> None:
     assert file.read_bytes() == raw
 
 
+def test_the_file_of_another_version_is_none(sqlite_world: World) -> None:
+    world = sqlite_world
+    for name, text in (("first", "x"), ("second", "x")):
+        world.register(name, [text])
+    record(world)
+    (second,) = kept(world)
+    world.register("third", ["y"])
+    found = record(world)
+    (third,) = set(kept(world)) - {second}
+    third.write_bytes(second.read_bytes())
+    assert record(world) == found
+
+
 def test_without_room_to_keep_anything_the_answer_is_the_same(sqlite_world: World) -> None:
     world = sqlite_world
     world.register("first", ["x"])

@@ -196,7 +196,7 @@ class _Job:
             kinds[member(self._hashes, np.sort(_hashes(store, item.place)))] = Kind.EXACT
             rows = np.flatnonzero(kinds < len(Kind))
             passages = mine.kind == Kind.PASSAGE
-            complete = read and bool(mine.verified[passages].all())
+            complete = read and bool((mine.verified | mine.cut)[passages].all())
             yield item, Met(rows, kinds[rows], read), complete
 
     def _scanned(self) -> Matches | None:

@@ -41,11 +41,15 @@ class Kept:
         """Keep more, if the disk takes it."""
         # Somebody may have added others meanwhile; what is lost here is computed again.
         self._pairs = self._read() | {name: one.numbers() for name, one in found.items()}
-        body = canonical(self._pairs)
         try:
-            write_file(self._path, canonical({"pairs": self._pairs, "sha256": sha256_hex(body)}))
+            sealed = {"pairs": self._pairs, "sha256": self._seal(self._pairs)}
+            write_file(self._path, canonical(sealed))
         except UnavailableError:
             return
+
+    def _seal(self, pairs: Mapping[str, Any]) -> str:
+        """Return the check sum of pairs in the file of this name."""
+        return sha256_hex(self._path.name.encode() + canonical(pairs))
 
     def _read(self) -> dict[str, list[int]]:
         try:
@@ -60,7 +64,7 @@ class Kept:
         if any(not isinstance(numbers, list) for numbers in pairs.values()):
             return {}
         try:
-            whole = sha256_hex(canonical(pairs)) == said.get("sha256")
+            whole = self._seal(pairs) == said.get("sha256")
         except (TypeError, ValueError, RecursionError):
             return {}
         return pairs if whole else {}
