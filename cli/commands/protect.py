@@ -128,7 +128,7 @@ def _show(done: Protected) -> None:
 def _show_reason(reason: Reason) -> None:
     say(f"  ! {clean(reason.message)}")
     for it in reason.examples:
-        say(f"      row {count(it.row)} · {clean(it.where)} · {it.content_hash[:16]}…")
+        say(f"      document {count(it.row)} · {clean(it.where)} · {it.content_hash[:16]}…")
     say(f"    → {clean(reason.remedy)}")
 
 

@@ -55,7 +55,7 @@ def test_clean_data_ends_with_0_and_says_what_is_missed(
     ran = cli("--home", shelf.home, "check", file, "--against", "all")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("CLEAN   2 documents")
-    assert "alike: recall 0.997 at 0.8" in ran.out
+    assert "near: recall 0.997 at 0.8" in ran.out
     assert "passages ≥ 13 tokens, guaranteed from 13 on: questions@1" in ran.out
     assert "passages ≥ 25 tokens, guaranteed from 25 on: people@1, models@1" in ran.out
     assert "no match is not a statement about who or what wrote a text" in ran.out
