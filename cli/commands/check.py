@@ -124,7 +124,7 @@ _SHOWN: Final = 10
 @json_option
 @click.pass_obj
 def check(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> int:
-    """Compare new data with registered documents, registering nothing.
+    """Compare new data with registered documents, registering nothing: 0 clean, 3 not.
 
     PATH is a file or a folder, a URI of one, the folder of a snapshot, or `-` for standard input.
     Equal documents are found without fail, near ones with the probability that is printed, and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -387,3 +388,15 @@ def test_ctrl_c_ends_the_check_and_leaves_nothing(shelf: World, tmp_path: Path) 
     assert code in (130, -signal.SIGINT)
     assert list(out.iterdir()) == []
     assert list(temp.iterdir()) == []
+
+
+def test_the_gravest_matches_are_listed_first(shelf: World, cli: Cli, tmp_path: Path) -> None:
+    shared = page(" ".join(words(6, 120)[20:60]), 920)
+    file = write(tmp_path, shared, prose(5), prose(101), QUESTIONS[3])
+    ran = cli("--home", shelf.home, "check", file, "--against", "all", "--json", "--limit", "3",
+              "--report", tmp_path / "out")  # fmt: skip
+    found = json.loads(ran.out)
+    listed = [(it["reason"], it["record"]) for it in found["matches"]]
+    assert listed == [("evaluation", 4), ("ai", 3), ("known", 2)]
+    lines = (tmp_path / "out" / "matches.jsonl").read_text().splitlines()
+    assert [json.loads(line)["record"] for line in lines] == [1, 2, 3, 4]
