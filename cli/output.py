@@ -137,11 +137,16 @@ def size(number: int) -> str:
 
 
 def share(part: int, whole: int, *, digits: int = 1) -> str:
-    """Return a share in percent, rounded down: 89.96 % is never shown as `90.0 %`."""
+    """Return a share in percent, rounded down: 89.96 % is never shown as `90.0 %`.
+
+    What is too little for the digits is not shown as nothing: `<0.1 %`.
+    """
     scale = 10**digits
     if not whole:
         return f"{0:.{digits}f} %"
     units = 100 * scale * part // whole
+    if part > 0 and not units:
+        return f"<{1 / scale:.{digits}f} %"
     return f"{units // scale}.{units % scale:0{digits}d} %" if digits else f"{units} %"
 
 

@@ -477,3 +477,10 @@ def test_real_corpora_get_what_they_deserve(sqlite_world: World, shared_data: Pa
     world.register("laundered", origin=Origin.HUMAN, dates=(dated("2020"),), **old)
     assert [code for code, _ in codes(protect(world, "laundered"))] == ["contrary_claim"]
     assert world.clock.now > dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+
+
+def test_no_other_documents_are_spoken_of_where_there_are_none(sqlite_world: World) -> None:
+    sqlite_world.register("models", ["one text", "another"], origin=Origin.AI, keep=True)
+    (reason, *_) = protect(sqlite_world, "models").reasons
+    assert reason.code == "not_human"
+    assert reason.remedy == "no other document is left: this version is not for the vault"

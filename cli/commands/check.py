@@ -56,7 +56,7 @@ _SHOWN: Final = 10
     type=click.FloatRange(0, 1, min_open=True),
     default=0.8,
     show_default=True,
-    help="The smallest Jaccard similarity, of runs of 5 words, that counts as alike.",
+    help="The smallest Jaccard similarity, of runs of 5 words, that counts as near.",
 )
 @click.option(
     "--min-run",
@@ -124,10 +124,10 @@ _SHOWN: Final = 10
 @json_option
 @click.pass_obj
 def check(home: str | None, /, paths: tuple[str, ...], as_json: bool, **given: Any) -> int:
-    """Compare new data with registered documents, registering nothing.
+    """Compare new data with registered documents, registering nothing: 0 clean, 3 not.
 
     PATH is a file or a folder, a URI of one, the folder of a snapshot, or `-` for standard input.
-    Equal documents are found without fail, alike ones with the probability that is printed, and
+    Equal documents are found without fail, near ones with the probability that is printed, and
     shared runs of tokens without fail from the length that is printed. A text that a model
     rewrote is not found: no match never means "not AI".
 
@@ -316,7 +316,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
         where = "" if record["report"] else "; `--report DIR` writes all of them"
         rows.append(("", f"and {plural(record['more_matches'], 'match', 'matches')} more{where}"))
     rows += [
-        ("Searched", f"{plural(searched['documents'], 'document')} · equal: all · alike: recall "
+        ("Searched", f"{plural(searched['documents'], 'document')} · equal: all · near: recall "
                      f"{probability(searched['recall'])} at {searched['min_similarity']:g}, more "
                      "above"),
         *_runs(record),
@@ -353,7 +353,7 @@ def _only_shared(found: dict[str, Any]) -> int:
 _REASONS: Final = {
     "evaluation": "an item of an evaluation set",
     "ai": "a text by a model, as somebody claims",
-    "known": "registered already, equal or alike",
+    "known": "registered already, equal or near",
     "shared": "a passage of another document",
 }
 
@@ -383,7 +383,7 @@ def _sources(record: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             (
                 "" if rows else "Sources",
-                f"{_ref(item)}{role}: {count(kinds['exact'])} equal · {count(kinds['near'])} alike "
+                f"{_ref(item)}{role}: {count(kinds['exact'])} equal · {count(kinds['near'])} near "
                 f"· {count(kinds['passage'])} by a passage; {count(item['matched_documents'])} of "
                 f"its {plural(item['documents'], 'document')}",
             )
@@ -409,9 +409,9 @@ def _runs(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _match(match: dict[str, Any], *, first: bool) -> list[tuple[str, str]]:
-    how = {"exact": "equal to", "near": "alike"}.get(match["kind"], "shares")
+    how = "equal to"
     if match["kind"] == "near":
-        how = f"{match['similarity']:.2f} alike"
+        how = f"near (similarity {match['similarity']:.2f})"
     elif match["kind"] == "passage":
         about = "" if match["compared"] else "about "
         how = f"shares {about}{match['run_tokens']} tokens in a row with"

@@ -226,6 +226,7 @@ def _screen(found: Report) -> list[str]:
         rows.append(
             ("Removals", f"{clean(found.made.removals)} (sha256 {found.made.digest[:16]}…)")
         )
+        rows.append(("Next", f"firsthand show {found.made.ref.short}"))
     if found.out is not None:
         rows.append(("Written", f"{clean(found.out[0])} ({plural(found.out[1], 'row')})"))
     return lines + block(rows)

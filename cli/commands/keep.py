@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def keep(home: str | None, ref: str, progress: str, as_json: bool) -> None:
-    """Put the texts of a registered version into the vault, so that they outlive their files.
+    """Put the texts of a registered version into the vault, each checked against its hash.
 
-    They are read again from where they were registered, and each one is compared with its hash.
-    An interrupted command goes on where it ended. What the vault has already is read and checked;
+    So they outlive their files. They are read again from where they were registered. An interrupted command goes on where it ended. What the vault has already is read and checked;
     if it is damaged, the texts are kept once more.
     """
     from cli.context import clock, opened, tidy

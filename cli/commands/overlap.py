@@ -44,7 +44,7 @@ def overlap(
     progress: str,
     as_json: bool,
 ) -> None:
-    """Say how many documents of each version have an equal or a near one in each other version.
+    """Say how many documents of each version have an equal or a near one in each other.
 
     REF is a dataset, a version such as `forum@3`, or one of the words `protected`, `evals`, `ai`,
     `human` and `all`. Several are compared with one another, one is compared with the latest

@@ -48,7 +48,7 @@ GRADES: Final = ("E0", "E1", "E2", "E3", "E4", "E5", "E6")
 @json_option
 @click.pass_obj
 def protect(home: str | None, /, *, ref: str, as_json: bool, **given: Any) -> int:
-    """Let a version belong to the vault of human text, if it meets the policy.
+    """Let a version belong to the vault if it meets the policy; otherwise say what it lacks.
 
     A protected version never loses a deduplication. If it does not meet the policy, every reason
     is told, with rows and what would repair it, and the exit code is 3. What is claimed later takes
@@ -128,7 +128,7 @@ def _show(done: Protected) -> None:
 def _show_reason(reason: Reason) -> None:
     say(f"  ! {clean(reason.message)}")
     for it in reason.examples:
-        say(f"      row {count(it.row)} · {clean(it.where)} · {it.content_hash[:16]}…")
+        say(f"      document {count(it.row)} · {clean(it.where)} · {it.content_hash[:16]}…")
     say(f"    → {clean(reason.remedy)}")
 
 
@@ -139,7 +139,7 @@ def _show_reason(reason: Reason) -> None:
 @json_option
 @click.pass_obj
 def give(home: str | None, ref: str, role: str, reason: str | None, as_json: bool) -> int:
-    """Give a registered version a role.
+    """Give a registered version a role, such as that of an evaluation set.
 
     An evaluation set should be found by any 13 tokens that a text shares with it. If the version
     was registered for longer runs, that is told, with what repairs it. Protection is not given:
@@ -155,9 +155,9 @@ def give(home: str | None, ref: str, role: str, reason: str | None, as_json: boo
 @json_option
 @click.pass_obj
 def take(home: str | None, ref: str, role: str, reason: str, as_json: bool) -> int:
-    """Take a role away from a version; that it had it stays on record.
+    """Take a role away from a version, with a reason.
 
-    Protection is taken with `firsthand protect DATASET --release`.
+    That it had it stays on record. Protection is taken with `firsthand protect DATASET --release`.
     """
     return _change(home, ref, role, given=False, reason=reason, as_json=as_json)
 

@@ -166,14 +166,14 @@ def _anchored(record: dict[str, Any]) -> list[tuple[str, str]]:
     found = record["anchored"]
     if not found["protected_versions"]:
         return []
-    names = [f"{item['dataset']}@{item['version']}" for item in found["by"]]
+    names = [f"{item['dataset'].removeprefix('local/')}@{item['version']}" for item in found["by"]]
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    where = f" in {', '.join(names[:8])}{more}" if names else ""
+    where = f", {', '.join(names[:8])}{more}" if names else ""
     rows = [
         (
             "Anchored",
-            f"{count(found['documents'])} of {plural(record['documents'], 'document')}: a "
-            f"protected version has the same text{where}",
+            f"{count(found['documents'])} of {plural(record['documents'], 'document')} with a text "
+            f"that a protected version has{where}",
         )
     ]
     if found["normalised"]:

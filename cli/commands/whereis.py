@@ -84,6 +84,13 @@ def whereis(
         tell(line)
 
 
+def _names_a_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False
+
+
 def _question(text: str | None, path: str | None, digest: str | None) -> Question:
     """Return what was asked, of which there is one thing only.
 
@@ -103,6 +110,13 @@ def _question(text: str | None, path: str | None, digest: str | None) -> Questio
         )
     from registry.errors import InvalidInputError
     from registry.query.whereis.question import MOST_BYTES, Question
+
+    if text is not None and text != "-" and _names_a_file(text):
+        raise InvalidInputError(
+            f"`{text}` is a file here, and was given as the text that is asked about",
+            hint=f"ask about what is in it with `--file {text}`, or about these very words by "
+            "writing them to standard input and `-`",
+        )
 
     if digest is not None:
         return Question.of_hash(digest)

@@ -10,12 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.blobs import make_folder, sync_file, sync_folder
 from registry.check import page
+from registry.check.reasons import Reason
 from registry.check.report import Report
 from registry.check.rows import SCHEMA
 from registry.core.evidence import iso_time, to_micros
@@ -73,19 +76,17 @@ class Files:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def add(self, rows: pa.RecordBatch) -> None:
-        """Write matches.
+    def add(self, rows: pa.Table, reason: npt.NDArray[np.int8]) -> None:
+        """Write matches, and why each matters.
 
         Raises:
             UnavailableError: The disk refused.
         """
+        self._shown = gravest(self._shown, rows, reason, limit=_SHOWN)
         with self._refused():
-            for begin in range(0, rows.num_rows, 1000):
-                some = plain(rows.slice(begin, 1000))
-                self._lines.write(b"".join(orjson.dumps(item) + b"\n" for item in some))
-                room = _SHOWN - len(self._shown)
-                self._shown += some[: max(room, 0)]
-            self._table.write_batch(rows)
+            for batch in rows.to_batches(max_chunksize=1000):
+                self._lines.write(b"".join(orjson.dumps(item) + b"\n" for item in plain(batch)))
+            self._table.write_table(rows)
 
     def finish(self, report: Report) -> None:
         """Write the report, and let all files appear.
@@ -118,7 +119,19 @@ class Files:
             ) from error
 
 
-def plain(rows: pa.RecordBatch) -> list[dict[str, Any]]:
+def gravest(
+    before: list[dict[str, Any]], rows: pa.Table, reason: npt.NDArray[np.int8], *, limit: int
+) -> list[dict[str, Any]]:
+    """Return so many matches of those before and some more: the gravest, in their order.
+
+    What ends a check with 3 is seen first, however much was found before it that does not matter.
+    """
+    best = np.argsort(reason, kind="stable")[:limit]
+    some = plain(rows.take(pa.array(best)))
+    return sorted([*before, *some], key=lambda it: Reason[it["reason"].upper()])[:limit]
+
+
+def plain(rows: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
     """Return matches as JSON has them."""
     found: list[dict[str, Any]] = rows.to_pylist()
     for item in found:

@@ -120,7 +120,7 @@ def _searched(record: dict[str, Any]) -> str:
     searched = record["searched"]
     lines = [
         "equal texts: all of them are found",
-        f"alike texts, of similarity {searched['min_similarity']:g} or more: found with a "
+        f"near texts, of similarity {searched['min_similarity']:g} or more: found with a "
         f"probability of {searched['recall']:.4f} at that similarity, and more above it",
         "passages: shared runs are found without fail from the length in the table above on",
         *(
@@ -139,7 +139,8 @@ def _listed(record: dict[str, Any], matches: Sequence[dict[str, Any]]) -> str:
         return "None. That says nothing about who or what wrote the texts."
     if many == len(matches):
         return f"All {many:,}."
-    return f"The first {len(matches):,} of {many:,}; <code>matches.parquet</code> has all of them."
+    some = f"{len(matches):,} of {many:,}, the gravest first"
+    return f"{some}; <code>matches.parquet</code> has all of them."
 
 
 def _match(item: dict[str, Any]) -> Iterable[str]:
@@ -152,7 +153,7 @@ def _match(item: dict[str, Any]) -> Iterable[str]:
     )
     how = item["kind"]
     if how == "near":
-        how = f"alike, {item['similarity']:.2f}"
+        how = f"near, {item['similarity']:.2f}"
     elif how == "passage":
         about = "" if item["compared"] else "about "
         how = f"passage, {about}{item['run_tokens']} tokens in a row"

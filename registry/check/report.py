@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,7 +94,7 @@ class Counted:
         if not self.reach.exact:
             found.append(("equal documents", "its content hashes are not in the index", rebuild))
         if not self.reach.near:
-            found.append(("alike documents", "its sketches are not in the index", rebuild))
+            found.append(("near documents", "its sketches are not in the index", rebuild))
         tokens = self.reach.tokens
         if tokens is None:
             why = "its passages are not in the index"
@@ -151,7 +151,7 @@ class Report:
     Attributes:
         fail_on: What makes the answer no: names of `FAILURES`.
         allow_incomplete: Whether the answer is yes where something was not searched for.
-        min_similarity: The smallest similarity of alike documents.
+        min_similarity: The smallest similarity of near documents.
         sources: What was searched.
         files: How many files were read.
         documents: How many documents the data has.
@@ -163,7 +163,7 @@ class Report:
         matched: How many documents match something.
         matches: How many matches there are.
         by_reason: How many documents have a match of each reason.
-        first: The first matches, as rows.
+        first: The gravest matches, as rows.
         folder: Where all of them are.
     """
 
@@ -252,8 +252,3 @@ class Report:
             "more_matches": self.matches - len(self.first),
             "report": self.folder,
         }
-
-
-def ordered(sources: Iterable[Counted]) -> list[Counted]:
-    """Return sources with those that match most first."""
-    return sorted(sources, key=lambda it: (-int(it.kinds.sum()), it.shown))

@@ -22,7 +22,7 @@ from registry.batch.run import Progress
 from registry.check.against import Against
 from registry.check.data import Data
 from registry.check.facts import known
-from registry.check.listing import Files, plain
+from registry.check.listing import Files, gravest
 from registry.check.reasons import FAILURES, reasons
 from registry.check.report import Counted, Report
 from registry.check.rows import SCHEMA, rows_of
@@ -46,7 +46,7 @@ class Wanted:
     Attributes:
         fail_on: Names of `FAILURES`.
         allow_incomplete: The answer may be yes although something was not searched for.
-        min_similarity: The smallest similarity of alike documents, in (0, 1].
+        min_similarity: The smallest similarity of near documents, in (0, 1].
         run: The shortest run of shared tokens that counts; evaluation sets take 13 at most.
         limit: How many matches the report itself lists.
         threads: How many threads look up; by default one for each core.
@@ -262,15 +262,14 @@ class _Checking:
             tables.append(rows)
             questions.append(question)
             why.append(reason)
-        question = np.concatenate(questions)
-        self.report.add(question, np.concatenate(why))
+        question, reason = np.concatenate(questions), np.concatenate(why)
+        self.report.add(question, reason)
         rows = pa.Table.from_batches(tables)
-        rows = rows.take(pa.array(np.argsort(question, kind="stable"))).combine_chunks()
-        for batch in rows.to_batches():
-            room = max(self._wanted.limit - len(self.report.first), 0)
-            self.report.first += plain(batch.slice(0, room))
-            if self._files is not None:
-                self._files.add(batch)
+        order = np.argsort(question, kind="stable")
+        rows, reason = rows.take(pa.array(order)).combine_chunks(), reason[order]
+        self.report.first = gravest(self.report.first, rows, reason, limit=self._wanted.limit)
+        if self._files is not None:
+            self._files.add(rows, reason)
 
     def _settled(
         self, searched: _Searched, found: Matches, mine: pa.RecordBatch

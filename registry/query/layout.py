@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,11 @@ import pyarrow as pa
 from registry.core.claim import Numbers
 from registry.core.dataset import ORIGINS_BY_CAUTION
 from registry.documents import Hashes, hash_column
-from registry.query.plan import Plan, PlannedInput
 from registry.query.standing import EVER, NEVER, Labels
 from registry.shards import SCHEMA, TIME
+
+if TYPE_CHECKING:
+    from registry.query.plan import Plan, PlannedInput
 
 SHARD_BYTES: Final = 256 << 20
 SHARD_ROWS: Final = 1 << 20

@@ -165,7 +165,7 @@ class _Assessment:
                     else "count as unknown: no claim calls them human, or one says it is unknown",
                     f"if people wrote them: `firsthand claim {self._ref} --origin human --reason …`"
                     if nobody
-                    else self._without(),
+                    else self._without(mask),
                 )
             else:
                 yield self._reason(
@@ -173,7 +173,7 @@ class _Assessment:
                     mask,
                     f"count as {origin}: a live claim says so, or lineage; that a text is older "
                     "than the cutoff does not make it human",
-                    self._without(),
+                    self._without(mask),
                 )
         contradicted = (own == human) & (ranks != human)
         if contradicted.any():
@@ -184,7 +184,8 @@ class _Assessment:
                 "contrary_claim",
                 contradicted,
                 f"are called human here and something else of the same text elsewhere: {said}",
-                f"`firsthand whereis --file …` shows both sides of a text; {self._without()}",
+                "`firsthand whereis --file …` shows both sides of a text; "
+                f"{self._without(contradicted)}",
             )
 
     def _dates(self) -> Iterator[Reason]:
@@ -205,7 +206,7 @@ class _Assessment:
                 late,
                 f"may be from {self._terms.before} or later: the latest date is {last}",
                 f"if another date bounds them, register the same files again with it; "
-                f"{self._without()}",
+                f"{self._without(late)}",
             )
         if self._terms.min_grade > Grade.E1 and not undated.all():
             yield self._reason(
@@ -225,12 +226,13 @@ class _Assessment:
         voices = list(written_since(texts, self._terms.cutoff, self._everything()))
         if voices:
             found = np.unique(np.concatenate([voice.hashes for voice in voices]))
+            said = member(self._stand.hashes, found)
             yield self._reason(
                 "contrary_date",
-                member(self._stand.hashes, found),
+                said,
                 f"are said to be written in {self._terms.before} or later, of the same text: "
                 f"{self._named(voices)}",
-                f"`firsthand show` tells who says so; {self._without()}",
+                f"`firsthand show` tells who says so; {self._without(said)}",
             )
 
     def _rewritten(self) -> Iterator[Reason]:
@@ -258,7 +260,10 @@ class _Assessment:
     def _others(self) -> Iterator[Said]:
         return (said for said in self._everything() if said.version.id != self._version.id)
 
-    def _without(self) -> str:
+    def _without(self, mask: Mask) -> str:
+        """Return what is left to do: without these documents, if others are left."""
+        if mask.all():
+            return "no other document is left: this version is not for the vault"
         return (
             "register the other documents as a version of their own, and say so: "
             f"`firsthand lineage add NEW --from {self._ref} --kind filtered`"

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,11 @@ from registry.errors import ConflictError, RegistryError, UnavailableError
 from registry.places import parse
 from registry.query import catalogue
 from registry.query.again import Again
-from registry.query.layout import Layout
-from registry.query.plan import PlannedInput
 from registry.query.standing import member
+
+if TYPE_CHECKING:
+    from registry.query.layout import Layout
+    from registry.query.plan import PlannedInput
 
 
 class SourceFailedError(ConflictError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -55,7 +56,7 @@ def test_clean_data_ends_with_0_and_says_what_is_missed(
     ran = cli("--home", shelf.home, "check", file, "--against", "all")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("CLEAN   2 documents")
-    assert "alike: recall 0.997 at 0.8" in ran.out
+    assert "near: recall 0.997 at 0.8" in ran.out
     assert "passages ≥ 13 tokens, guaranteed from 13 on: questions@1" in ran.out
     assert "passages ≥ 25 tokens, guaranteed from 25 on: people@1, models@1" in ran.out
     assert "no match is not a statement about who or what wrote a text" in ran.out
@@ -443,3 +444,15 @@ def test_ctrl_c_ends_the_check_and_leaves_nothing(shelf: World, tmp_path: Path) 
     assert code in (130, -signal.SIGINT)
     assert list(out.iterdir()) == []
     assert list(temp.iterdir()) == []
+
+
+def test_the_gravest_matches_are_listed_first(shelf: World, cli: Cli, tmp_path: Path) -> None:
+    shared = page(" ".join(words(6, 120)[20:60]), 920)
+    file = write(tmp_path, shared, prose(5), prose(101), QUESTIONS[3])
+    ran = cli("--home", shelf.home, "check", file, "--against", "all", "--json", "--limit", "3",
+              "--report", tmp_path / "out")  # fmt: skip
+    found = json.loads(ran.out)
+    listed = [(it["reason"], it["record"]) for it in found["matches"]]
+    assert listed == [("evaluation", 4), ("ai", 3), ("known", 2)]
+    lines = (tmp_path / "out" / "matches.jsonl").read_text().splitlines()
+    assert [json.loads(line)["record"] for line in lines] == [1, 2, 3, 4]

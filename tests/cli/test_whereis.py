@@ -158,3 +158,16 @@ def test_the_document_is_what_the_server_answers(shelf: World, cli: Cli, tmp_pat
         said = client.post("/v1/lookup", content=json.dumps({"texts": [prose(1)]}),
                            headers={"Content-Type": "application/json"}).json()  # fmt: skip
     assert said["answers"][0] | {"searched": said["searched"]} == printed
+
+
+def test_the_name_of_a_file_is_not_taken_for_its_text(
+    shelf: World, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "page.txt"
+    file.write_text(prose(1))
+    ran = cli("--home", shelf.home, "whereis", str(file))
+    assert (ran.code, ran.out) == (1, "")
+    assert f"`{file}` is a file here" in ran.err
+    assert f"--file {file}" in ran.err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(str(file).encode())))
+    assert cli("--home", shelf.home, "whereis", "-").out.startswith("no match")

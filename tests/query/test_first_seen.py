@@ -300,3 +300,16 @@ def test_hashes_are_those_of_the_reading_order(world: World) -> None:
     found = seen(world, "pages")
     texts = documents.hash_texts(pa.array(["x", "y", "x"]))
     assert found.hashes.tobytes() == texts
+
+
+def test_of_equal_dates_the_version_that_was_registered_first_is_named(world: World) -> None:
+    world.register("source", ["one", "two"], **published("2019"))
+    world.register("a-copy", ["one"], **published("2019"))
+    assert told(seen(world, "a-copy")) == [("2019-12-31", "source@1")]
+    assert told(seen(world, "source")) == [("2019-12-31", "source@1")] * 2
+    finder = Finder(world.store)
+    with world.database.read() as session, finder.look(session, OPERATOR) as looking:
+        (answer,), _ = search(looking, [Question.of_text(b"one")])
+    finder.close()
+    assert answer.matches[0].text.earliest is not None
+    assert catalogue.ref_of(answer.matches[0].text.earliest.version).short == "source@1"

@@ -37,7 +37,8 @@ class FirstSeen:
         hashes: The content hash of each row.
         not_after: Each text existed by then: microseconds since 1970 UTC, or `NEVER`.
         by: Whose date that is: a position in `dated`, or `NOBODY`.
-        dated: The versions that claim dates and that the caller may see, by name and number.
+        dated: The versions that claim dates and that the caller may see, as they were
+            registered.
     """
 
     version: DatasetVersion
@@ -55,8 +56,9 @@ class FirstSeen:
 def first_seen(looking: Looking, version: DatasetVersion) -> FirstSeen:
     """Find when each document of a version was first seen.
 
-    Only equal bytes count. Of several versions with the same earliest date, the first by name and
-    number is named, as `whereis` does. Memory follows the version: some 80 bytes per document.
+    Only equal bytes count. Of several versions with the same earliest date, the one that was
+    registered first is named, as `whereis` does. Memory follows the version: some 80 bytes per
+    document.
 
     Args:
         looking: The catalogue, as the caller sees it: what they may not see lends no date.
@@ -96,11 +98,7 @@ def _dated(looking: Looking) -> list[About]:
     seen = looking.seen
     known = [seen.known(looking.session, id).about for id in seen.firsts]
     dated = [about for about in known if same_for_all(about.claims) is None or _end_of(about)]
-    return sorted(dated, key=lambda about: _name(about.version))
-
-
-def _name(version: DatasetVersion) -> tuple[str, int]:
-    return str(catalogue.ref_of(version).dataset), version.number
+    return sorted(dated, key=lambda about: about.version.id)
 
 
 def _end_of(about: About) -> int | None:

@@ -39,7 +39,7 @@ class Text:
         content_hash: The SHA-256 of its bytes.
         bytes: Its size.
         words: Its words.
-        places: Where it is, the earliest date first.
+        places: Where it is, the earliest date first, and of equal ones what was registered first.
         conflicts: On what those who speak about it differ.
     """
 
@@ -126,10 +126,10 @@ class Facts:
         return Text(content_hash, size, words, tuple(places), tuple(found))
 
 
-def _by_date(place: Place) -> tuple[int, str, int, int]:
+def _by_date(place: Place) -> tuple[int, int, int]:
+    """Order by date, and equal dates by who registered first: a copy never before its source."""
     end = NEVER if place.not_after is None else place.not_after
-    ref = catalogue.ref_of(place.version)
-    return end, str(ref.dataset), place.version.number, place.row
+    return end, place.version.id, place.row
 
 
 class _Rows:
