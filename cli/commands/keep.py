@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def keep(home: str | None, ref: str, progress: str, as_json: bool) -> None:
     """Put the texts of a registered version into the vault, each checked against its hash.
 
-    So they outlive their files. They are read again from where they were registered. An interrupted command goes on where it ended. What the vault has already is read and checked;
-    if it is damaged, the texts are kept once more.
+    So they outlive their files. They are read again from where they were registered. An
+    interrupted command goes on where it ended. What the vault has already is read and checked; if
+    it is damaged, the texts are kept once more.
     """
     from cli.context import clock, opened, tidy
     from registry import keep as verb
