@@ -50,9 +50,9 @@ GRADES: Final = ("E0", "E1", "E2", "E3", "E4", "E5", "E6")
 def protect(home: str | None, /, *, ref: str, as_json: bool, **given: Any) -> int:
     """Let a version belong to the vault if it meets the policy; otherwise say what it lacks.
 
-    A protected version never loses a deduplication. If it does not meet the policy, every reason
-    is told, with rows and what would repair it, and the exit code is 3. What is claimed later takes
-    no protection away: `show` says what then breaks the policy.
+    Its documents never go for those of a version that is not protected. If it does not meet the
+    policy, every reason is told, with rows and what would repair it, and the exit code is 3. What
+    is claimed later takes no protection away: `show` says what then breaks the policy.
     """
     from cli.context import clock, opened, tidy
     from registry import protect as verb

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from fastapi.routing import APIRoute
@@ -98,7 +98,7 @@ def twins(
 
 def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
     """Return every path that the answers lead to, and those of what is hidden."""
-    found = ["/healthz", "/openapi.json", "/v1/lookup"]
+    found = ["/healthz", "/openapi.json", "/v1/lookup", *CHECKED]
     for text in (SHARED_TEXT, "Secret.", "Plans.", "By a person.", "Nowhere."):
         found.append(f"/v1/documents/{sha256_hex(text.encode())}")
     for query in (
@@ -138,8 +138,16 @@ def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
     return found
 
 
+CHECKED: Final = {
+    f"/v1/checks?{word}": {"texts": [SHARED_TEXT, "Secret.", "Plans.", "Last."], "against": [word]}
+    for word in ("all", "ai", "human", "protected", "evals", "team/secret", "hidden/plans", "zeta")
+}
+"""What is asked with `POST`; the question after the path only tells one from another."""
+
+
 def comparable(client: TestClient, path: str) -> tuple[int, dict[str, str], bytes]:
-    answer = client.get(path)
+    asked = CHECKED.get(path)
+    answer = client.post("/v1/checks", json=asked) if asked else client.get(path)
     body = answer.content
     if path.endswith("/certificate") and answer.status_code == 200:
         # Signed with a fresh time and a fixed key, so it is the same; the log had the same size.

@@ -13,6 +13,7 @@ import pytest
 from tests.cli.running import Cli
 
 KEYS = {
+    "role", "role_lacking",
     "dataset", "version", "outcome", "added", "documents", "distinct", "exact_duplicates", "empty",
     "bytes", "words", "content_root", "files", "skipped", "bad_input", "same_content", "dry_run", "reused_files",
     "index", "uncompacted", "known", "uncompared",
@@ -42,7 +43,7 @@ def test_a_dataset_is_registered(cli: Cli, tmp_path: Path) -> None:
         "content_root": None, "files": 1, "skipped": [str(tmp_path / "d/dataset.json")],
         "bad_input": {"count": 0, "listed": []}, "same_content": [],
         "dry_run": False, "reused_files": 0, "uncompacted": None, "uncompared": None,
-        "known": {
+        "role": None, "role_lacking": None, "known": {
             "overlaps": {"compared": True, "count": 0, "listed": []},
             "most_repeated": ran.json["known"]["most_repeated"],
             "contested": {"documents": 0, "texts": 0},

@@ -13,6 +13,7 @@ from tests.cli.running import Cli
 from tests.world import World
 
 SHOWN = {
+    "roles", "deduplication",
     "index", "anchored", "left_out_of", "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
     "exact_duplicates", "empty", "bytes", "words", "origin", "assessment", "origins",
     "human_fraction", "contested", "most_repeated", "overlaps", "generators", "licenses", "languages", "dates", "claims",
@@ -201,7 +202,7 @@ def test_the_list(cli: Cli, sqlite_world: World) -> None:
     assert [row["dataset"] for row in rows] == ["local/essays", "team/chat"]
     assert set(rows[0]) == {
         "dataset", "visibility", "version", "versions", "documents", "bytes", "claimed_origins",
-        "assessment", "licenses", "registered_at",
+        "assessment", "licenses", "registered_at", "roles",
     }  # fmt: skip
     assert rows[0]["claimed_origins"] == ["human", "ai"]
     out = cli("dataset", "list").out.splitlines()

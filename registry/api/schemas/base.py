@@ -6,7 +6,14 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from registry.api.deps import DIGEST_PATTERN, HASH_PATTERN, LAST_NUMBER, as_number
+from registry.api.deps import (
+    DIGEST_PATTERN,
+    HASH_PATTERN,
+    LAST_NUMBER,
+    REF_PATTERN,
+    as_number,
+)
+from registry.core.dataset import MAX_NAME_LENGTH
 
 Item = TypeVar("Item")
 Count = Annotated[int, Field(ge=0)]
@@ -46,6 +53,15 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(description="The path of the next page; null on the last.")
 
 
+# Each part of a name may be that long; what is published is the shorter promise.
+Reference = Annotated[
+    str,
+    Field(
+        max_length=3 * MAX_NAME_LENGTH,
+        pattern=REF_PATTERN,
+        json_schema_extra={"maxLength": MAX_NAME_LENGTH},
+    ),
+]
 ContentHash = Annotated[str, Field(pattern=HASH_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Date = Annotated[

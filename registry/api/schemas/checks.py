@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.api.deps import MOST_QUESTIONS
-from registry.api.schemas.base import Count, Digest, Number, Share, Time
+from registry.api.schemas.base import Count, Digest, Number, Reference, Share, Time
 from registry.core.dataset import Origin
 
 MOST_WORDS: Final = 100
@@ -25,7 +25,7 @@ class CheckIn(BaseModel):
     texts: list[str] = Field(
         min_length=1, max_length=MOST_QUESTIONS, description="The texts, each a document."
     )
-    against: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+    against: list[Reference] = Field(
         min_length=1,
         max_length=MOST_WORDS,
         description="`protected`, `evals`, `ai`, `human`, `all`, names of datasets or versions.",
@@ -80,7 +80,7 @@ class ReasonsOut(BaseModel):
 
     evaluation: Count = Field(description="With an item of an evaluation set.")
     ai: Count = Field(description="With a text that a model wrote or had a hand in, as claimed.")
-    known: Count = Field(description="Equal to or alike a registered document of another kind.")
+    known: Count = Field(description="Equal to or near a registered document of another kind.")
     shared: Count = Field(description="A passage is shared with such a document.")
 
 

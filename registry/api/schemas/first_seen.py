@@ -30,6 +30,8 @@ class FirstSeenIn(BaseModel):
         max_length=40,
         pattern=Plain,
         description="A day, month or year: what was seen before it begins is counted.",
+        # Times and dates before 1000 are accepted too; what is published is the shorter promise.
+        json_schema_extra={"pattern": r"^[1-9]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|1\d|2[0-8]))?)?$"},
     )
 
 

@@ -6,9 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry.api.deps import REF_PATTERN
-from registry.api.schemas.base import Count, Name, Number
-from registry.core.dataset import MAX_NAME_LENGTH
+from registry.api.schemas.base import Count, Name, Number, Reference
 
 MOST_VERSIONS: Final = 200
 """How many versions are compared with one another for a request."""
@@ -16,15 +14,6 @@ MOST_DOCUMENTS: Final = 250_000
 """How many documents are compared while a request waits."""
 
 Fraction = Annotated[float, Field(ge=0, le=1, description="Rounded down: only all is 1.")]
-# Each part of a name may be that long; what is published is the shorter promise.
-Reference = Annotated[
-    str,
-    Field(
-        max_length=3 * MAX_NAME_LENGTH,
-        pattern=REF_PATTERN,
-        json_schema_extra={"maxLength": MAX_NAME_LENGTH},
-    ),
-]
 
 
 class MatrixIn(BaseModel):
