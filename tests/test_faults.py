@@ -19,7 +19,7 @@ IN_A_HURRY: Final = {
     "new-kept": 3,
     "compacts": 7,
     "same-again": 2,
-    "dedup": 11,
+    "dedup": 29,
     "correction": 1,
     "keep": 1,
     "after-a-killed-keep": 4,
