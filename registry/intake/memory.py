@@ -14,8 +14,8 @@ def keep_freed() -> None:
     """Let the C library use freed memory again instead of giving it back to the system.
 
     Arrays of a few megabytes come and go with every batch. A page that the system has to give
-    anew costs more than filling it; a tenth of a registration was spent on that. This is for
-    whole programs, which end soon: a library must not decide it for others.
+    anew costs more than filling it. This is for whole programs, which end soon: a library must not
+    decide it for others.
 
     Where the C library is another than glibc, nothing happens.
     """
