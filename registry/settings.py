@@ -36,6 +36,8 @@ class Settings:
         issuer_url: Where to find them, or None.
         database: The database's URL, or None for `registry.db` in the home.
         busy_seconds: How long to wait for another command that writes to the database.
+        log_origin: The name of the registry's log, such as `acme.example/log`; None in homes of
+            earlier releases, whose log is named after their first key.
     """
 
     home: Path
@@ -43,6 +45,7 @@ class Settings:
     issuer_url: str | None = None
     database: str | None = None
     busy_seconds: float = BUSY_SECONDS
+    log_origin: str | None = None
 
     @property
     def config_file(self) -> Path:
@@ -74,6 +77,7 @@ class Settings:
         return {
             "database": self.database,
             "issuer": {"name": self.issuer_name, "url": self.issuer_url},
+            "log": {"origin": self.log_origin},
         }
 
     @classmethod
@@ -92,18 +96,27 @@ class Settings:
             value = json.loads(file.read_bytes())
             issuer = value["issuer"]
             name, url, database = issuer["name"], issuer["url"], value["database"]
-            if not isinstance(name, str) or not {type(url), type(database)} <= {str, type(None)}:
+            origin = value.get("log", {}).get("origin")
+            optional = {type(url), type(database), type(origin)}
+            if not isinstance(name, str) or not optional <= {str, type(None)}:
                 raise TypeError("a value is not text")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(
                 f"there is no registry at `{home}`", hint="run `firsthand init` there first"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InvalidInputError(
                 f"`{file}` cannot be read: {error}",
                 hint='it holds {"database": null, "issuer": {"name": "…", "url": null}}',
             ) from error
-        return cls(home, name, url, environ.get(ENV_DATABASE) or database, busy_seconds(environ))
+        return cls(
+            home,
+            name,
+            url,
+            environ.get(ENV_DATABASE) or database,
+            busy_seconds(environ),
+            origin,
+        )
 
 
 def home_for_init(

@@ -194,6 +194,11 @@ class PublicKey:
         ).decode("ascii")
 
     @property
+    def raw(self) -> bytes:
+        """Return the 32 bytes of the key."""
+        return self.key.public_bytes_raw()
+
+    @property
     def keyid(self) -> str:
         """Return the SHA-256 of the DER form, in hexadecimal."""
         return sha256_hex(

@@ -18,7 +18,7 @@ from registry.core.digest import ROW_PREFIX, canonical, commitment
 from registry.core.evidence import iso_time, to_micros
 from registry.errors import ConflictError, InvalidInputError
 
-FOLD: Final = 3
+FOLD: Final = 4
 """The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
 
 MAX_LEAF: Final = (1 << 16) - 1
@@ -69,6 +69,10 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
     "deduplication_inputs": (
         "id", "deduplication_id", "version_id", "protected", "documents", "exact", "near", "budget",
     ),
+    "supersessions": ("id", "snapshot_id", "certificate_digest", "reason", "superseded_at"),
+    "trusted_keys": ("id", "keyid", "role", "name", "key", "added_by", "added_at"),
+    "key_revocations": ("id", "keyid", "revoked_from", "reason", "revoked_by", "revoked_at"),
+    "timestamps": ("id", "log_size", "digest", "token", "time", "attached_at"),
 }  # fmt: skip
 """The tables and columns that the log binds. Not bound: intents, and the log's own tables."""
 
@@ -85,6 +89,11 @@ class EntryKind(StrEnum):
     TEXTS_KEPT = "texts.kept"
     SNAPSHOT_EXPORTED = "snapshot.exported"
     VERSION_DEDUPLICATED = "version.deduplicated"
+    KEY_TRUSTED = "key.trusted"
+    KEY_REVOKED = "key.revoked"
+    TIMESTAMP_ATTACHED = "timestamp.attached"
+    ROWS_REDACTED = "rows.redacted"
+    LOG_RECOVERED = "log.recovered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +121,13 @@ class Entry:
     Attributes:
         kind: What happened, as written; a newer release may know more kinds.
         time: When.
+        facts: What anybody may see: digests, counts, fixed words.
         rows: The rows written with it.
     """
 
     kind: str
     time: dt.datetime
+    facts: Mapping[str, Any]
     rows: tuple[RowBinding, ...]
 
 
@@ -180,7 +191,9 @@ def parse_leaf(data: bytes) -> Entry:
             RowBinding(str(row["table"]), int(row["id"]), str(row["digest"]))
             for row in value["rows"]
         )
-        made = Entry(str(value["kind"]), dt.datetime.fromisoformat(value["time"]), rows)
+        made = Entry(
+            str(value["kind"]), dt.datetime.fromisoformat(value["time"]), dict(value["facts"]), rows
+        )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConflictError(
             "a leaf of the log cannot be read", hint="the database was changed by hand"

@@ -22,9 +22,22 @@ from registry.db.base import Base, one_of
 
 
 class KeyRole(StrEnum):
-    """What a key signs."""
+    """What a key of this registry signs."""
 
     CERTIFICATE = "certificate"
+    LOG = "log"
+
+
+class TrustRole(StrEnum):
+    """What a key of somebody else vouches for.
+
+    A witness cosigns checkpoints, a timestamp authority (a root certificate) says when one
+    existed, an archive (the digest of a manifest) had certain bytes.
+    """
+
+    WITNESS = "witness"
+    TIMESTAMP = "timestamp"
+    ARCHIVE = "archive"
 
 
 class IntentKind(StrEnum):
@@ -392,6 +405,66 @@ class Snapshot(Base):
     key: Mapped[SigningKey] = relationship(lazy="joined", innerjoin=True)
 
 
+class Supersession(Base):
+    """A snapshot takes the place of an older certificate, which stays checkable.
+
+    Attributes:
+        certificate_digest: SHA-256 of the envelope that it supersedes.
+        reason: Why, in the issuer's words, or None.
+    """
+
+    __tablename__ = "supersessions"
+    __table_args__ = (Index(None, "certificate_digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    snapshot_id: Mapped[int] = mapped_column(ForeignKey("snapshots.id"), unique=True)
+    certificate_digest: Mapped[str]
+    reason: Mapped[str | None]
+    superseded_at: Mapped[dt.datetime]
+    snapshot: Mapped[Snapshot] = relationship(lazy="joined", innerjoin=True)
+
+
+class TrustedKey(Base):
+    """A key of somebody else that this registry relies on and names in its trust file.
+
+    Attributes:
+        keyid: SHA-256 of the key: of its DER SubjectPublicKeyInfo, or of the root certificate's
+            DER; of an archive's manifest, its SHA-256.
+        name: Whose it is.
+        key: As it is published: a witness's `NAME+ID+KEY`, a PEM certificate, a digest.
+    """
+
+    __tablename__ = "trusted_keys"
+    __table_args__ = (UniqueConstraint("role", "keyid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    keyid: Mapped[str]
+    role: Mapped[TrustRole] = mapped_column(one_of(TrustRole))
+    name: Mapped[str]
+    key: Mapped[str]
+    added_by: Mapped[str]
+    added_at: Mapped[dt.datetime]
+
+
+class KeyRevocation(Base):
+    """A key is not to be believed from some time on; the earliest time counts.
+
+    Attributes:
+        keyid: The key, of this registry or of somebody else.
+        revoked_from: What it signed from then on counts for nothing.
+    """
+
+    __tablename__ = "key_revocations"
+    __table_args__ = (Index(None, "keyid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    keyid: Mapped[str]
+    revoked_from: Mapped[dt.datetime]
+    reason: Mapped[str]
+    revoked_by: Mapped[str]
+    revoked_at: Mapped[dt.datetime]
+
+
 class Deduplication(Base):
     """A version was made of others by keeping one of each group of alike documents.
 
@@ -487,6 +560,67 @@ class LogState(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     size: Mapped[int]
+
+
+class LogCheckpoint(Base):
+    """A state of the log that was signed. The log does not bind it: its signature does.
+
+    Attributes:
+        size: How many entries it is about.
+        root: The RFC 6962 root over them, in hexadecimal.
+        note: The checkpoint with the log's signature and nothing else.
+        published: Whether it has appeared as a file; until then, whoever comes next makes it.
+    """
+
+    __tablename__ = "log_checkpoints"
+    __table_args__ = (CheckConstraint("size >= 0", name="size_not_negative"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(unique=True)
+    root: Mapped[str]
+    note: Mapped[bytes]
+    published: Mapped[bool]
+    signed_at: Mapped[dt.datetime]
+
+
+class Cosignature(Base):
+    """A witness's signature of a checkpoint. The log does not bind it: it is a signature.
+
+    Attributes:
+        line: The line of the note, with its newline.
+        time: When the witness says it saw the checkpoint.
+    """
+
+    __tablename__ = "cosignatures"
+    __table_args__ = (UniqueConstraint("checkpoint_id", "keyid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("log_checkpoints.id"))
+    keyid: Mapped[str]
+    line: Mapped[str]
+    time: Mapped[dt.datetime]
+    added_at: Mapped[dt.datetime]
+    checkpoint: Mapped[LogCheckpoint] = relationship(lazy="joined", innerjoin=True)
+
+
+class Timestamp(Base):
+    """An RFC 3161 token over a checkpoint.
+
+    Attributes:
+        log_size: Which checkpoint.
+        digest: SHA-256 of the token.
+        token: The token, DER.
+        time: When the authority says it saw the checkpoint.
+    """
+
+    __tablename__ = "timestamps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    log_size: Mapped[int]
+    digest: Mapped[str] = mapped_column(unique=True)
+    token: Mapped[bytes]
+    time: Mapped[dt.datetime]
+    attached_at: Mapped[dt.datetime]
 
 
 class Intent(Base):

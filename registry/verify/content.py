@@ -22,8 +22,8 @@ from registry.core.digest import hash_slices
 from registry.core.manifest import ORIGIN_NAMES, Column, Manifest, ShardEntry, Tally
 from registry.core.merkle import HASH_SIZE
 from registry.errors import UnavailableError, VerificationError
+from registry.plain_files import BLOCK
 from registry.sorted_hashes import HashSorter
-from registry.verify.files import BLOCK
 from registry.verify.footer import (
     MAX_FOOTER,
     Footer,

@@ -18,7 +18,7 @@ from registry.errors import (
     UnavailableError,
     VerificationError,
 )
-from registry.verify.files import names_in, open_plain, read_small, sha256_of, unreadable
+from registry.plain_files import names_in, open_plain, read_small, sha256_of, unreadable
 from registry.verify.report import Findings, Level, Obstacle, Report, SignedBy
 
 if TYPE_CHECKING:
