@@ -210,10 +210,8 @@ def bent(value: Any, column: sa.Column[Any]) -> Any:
             return value + 1
         case dt.datetime():
             return value - dt.timedelta(days=365)
-        case str():
-            return f"{value}x"
-        case bytes():
-            return value + b"x"
+        case str() | bytes():
+            return value + ("x" if isinstance(value, str) else b"x")
         case dict():
             return value | {"more": 1}
         case list():
