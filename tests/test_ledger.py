@@ -204,14 +204,14 @@ def bent(value: Any, column: sa.Column[Any]) -> Any:
     match value:
         case None:
             return {"claims": 1}.get(column.table.name, "x")
-        case bool():
-            return not value
+        case bool() | bytes():
+            return not value if isinstance(value, bool) else value + b"x"
         case int():
             return value + 1
         case dt.datetime():
             return value - dt.timedelta(days=365)
-        case str() | bytes():
-            return value + ("x" if isinstance(value, str) else b"x")
+        case str():
+            return f"{value}x"
         case dict():
             return value | {"more": 1}
         case list():
