@@ -179,6 +179,24 @@ def test_a_proof_that_travels_alone_shows_one_entry_and_no_other() -> None:
         with pytest.raises(VerificationError) as refused:
             again.check(b"another entry")
         assert refused.value.code == "E_INCLUSION"
+        with pytest.raises(VerificationError, match="not about this entry"):
+            again.check()
+
+
+def test_a_proof_may_bring_its_entry_along_and_is_then_about_that_alone() -> None:
+    head = Checkpoint("example.com/log", 1, leaf_hash(b"one"))
+    proof = LogProof(0, (), Note(head.to_bytes(), (LOG.sign(head.to_bytes()),)), b"one")
+    assert proof.to_bytes().startswith(b"c2sp.org/tlog-proof@v1\nextra b25l\nindex 0\n\n")
+    again = LogProof.parse(proof.to_bytes())
+    assert again == proof
+    assert again.check() == head
+    for entry in (b"two", b""):
+        with pytest.raises(VerificationError, match="not about this entry"):
+            again.check(entry)
+    other = LogProof.parse(proof.to_bytes().replace(b"b25l", b"dHdv"))
+    with pytest.raises(VerificationError, match="not in this tree") as refused:
+        other.check()
+    assert refused.value.code == "E_INCLUSION"
 
 
 @pytest.mark.parametrize(
