@@ -1,5 +1,4 @@
-"""Plan → snapshot: Parquet shards, manifest, certificate and log proof, in a folder that appears
-at once.
+"""Plan → snapshot: Parquet shards, manifest, certificate, proof, in a folder that appears at once.
 
 The data flow, in an order without circles: provenance of every drawn row → record roots per shard
 → manifest and snapshot root → signed shard statements → texts, each re-hashed against what was
@@ -138,8 +137,8 @@ def snapshot(
             stated,
             files,
             issuer,
-            planned_at,
-            positions,
+            log=planned_at,
+            positions=positions,
             now=clock(),
             supersedes=None if supersedes is None else supersedes.certificate,
         )

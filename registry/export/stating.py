@@ -89,7 +89,7 @@ def _content(layout: Layout, store: Store) -> tuple[bytes, int]:
     sorter = HashSorter(store.root)
     try:
         for hashes in layout.hashes():
-            sorter.add(hashes)
+            sorter.add(hashes.data)
         return sorter.finish()
     except OSError as error:
         raise UnavailableError(
@@ -104,9 +104,9 @@ def certificate(
     stated: Stated,
     files: dict[str, str],
     issuer: Issuer,
+    *,
     log: LogState,
     positions: dict[int, int],
-    *,
     now: dt.datetime,
     supersedes: str | None = None,
 ) -> Certificate:

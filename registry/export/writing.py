@@ -100,6 +100,11 @@ class Job:
 def write_sidecars(
     folder: Path, manifest: Manifest, certificate: Certificate, envelope: bytes
 ) -> None:
+    """Write manifest, certificate and card, and bring all of the folder to the disk.
+
+    Raises:
+        UnavailableError: The disk refused.
+    """
     try:
         (folder / "manifest.json").write_bytes(manifest.to_bytes())
         (folder / "certificate.json").write_bytes(envelope)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
