@@ -21,6 +21,7 @@ ENV_HOME: Final = "FIRSTHAND_HOME"
 ENV_DATABASE: Final = "FIRSTHAND_DATABASE"
 ENV_ACTOR: Final = "FIRSTHAND_ACTOR"
 ENV_BUSY: Final = "FIRSTHAND_BUSY_SECONDS"
+ENV_STATE: Final = "FIRSTHAND_STATE"
 BUSY_SECONDS: Final = 30.0
 LONGEST_BUSY: Final = 86_400.0
 ENV_S3_ANONYMOUS: Final = "FIRSTHAND_S3_ANONYMOUS"
@@ -71,6 +72,11 @@ class Settings:
     def storage(self) -> Path:
         """Return the folder of document tables and kept texts."""
         return self.home / "storage"
+
+    @property
+    def log_folder(self) -> Path:
+        """Return the folder of the published log, which any web host can serve."""
+        return self.home / "log"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `config.json` holds."""
@@ -202,6 +208,20 @@ def actor(environ: Mapping[str, str] = os.environ) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where this machine remembers what it signed: outside of every home and backup.
+
+    `FIRSTHAND_STATE`, or a folder in `XDG_STATE_HOME`, or `~/.local/state/firsthand`.
+    """
+    if said := environ.get(ENV_STATE):
+        return Path(said).absolute()
+    base = environ.get("XDG_STATE_HOME")
+    # The specification of these folders has relative paths ignored.
+    if base and Path(base).is_absolute():
+        return Path(base) / "firsthand"
+    return Path.home() / ".local" / "state" / "firsthand"
 
 
 def s3_anonymous(environ: Mapping[str, str] = os.environ) -> bool:
