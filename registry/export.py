@@ -49,7 +49,6 @@ from registry.db.models import (
     MixtureExclusion,
     MixtureInput,
     RecipeRow,
-    SigningKey,
     Snapshot,
 )
 from registry.db.session import Database
@@ -63,6 +62,7 @@ from registry.query.layout import Group, Layout
 from registry.query.plan import Plan, PlannedInput, Rows
 from registry.query.standing import Labels, Standing, standing
 from registry.query.texts import SourceFailedError, TextSource, reading
+from registry.query.trust import signing_key
 from registry.sorted_hashes import HashSorter
 
 Clock = Callable[[], dt.datetime]
@@ -514,12 +514,11 @@ def _record(
 
 
 def _key_id(session: Session, signer: Signer) -> int:
-    found = session.execute(
-        sa.select(SigningKey.id).where(SigningKey.keyid == signer.public.keyid)
-    ).scalar_one_or_none()
-    if found is None:
+    """Return the row of the key; one that was rotated or revoked meanwhile signs nothing."""
+    found = signing_key(session)
+    if found.keyid != signer.public.keyid:
         raise ConflictError(
-            "the private key is not a key of this registry",
-            hint="restore `keys/issuer.key` from your backup",
+            "the private key is not the newest certificate key of this registry",
+            hint="restore `keys/issuer.key` from your backup, or export again",
         )
-    return found
+    return found.id
