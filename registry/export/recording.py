@@ -19,7 +19,6 @@ from registry.db.models import (
     MixtureExclusion,
     MixtureInput,
     RecipeRow,
-    SigningKey,
     Snapshot,
     Supersession,
 )
@@ -27,6 +26,7 @@ from registry.errors import ConflictError
 from registry.matching import Kind
 from registry.places import Place
 from registry.query.plan import Plan
+from registry.query.trust import signing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +130,11 @@ def record(
 
 
 def _key_id(session: Session, signer: Signer) -> int:
-    found = session.execute(
-        sa.select(SigningKey.id).where(SigningKey.keyid == signer.public.keyid)
-    ).scalar_one_or_none()
-    if found is None:
+    """Return the row of the key; one that was rotated or revoked meanwhile signs nothing."""
+    found = signing_key(session)
+    if found.keyid != signer.public.keyid:
         raise ConflictError(
-            "the private key is not a key of this registry",
-            hint="restore `keys/issuer.key` from your backup",
+            "the private key is not the newest certificate key of this registry",
+            hint="restore `keys/issuer.key` from your backup, or export again",
         )
-    return found
+    return found.id
