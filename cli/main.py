@@ -91,8 +91,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Show what a recipe would draw, or what it lacks. Nothing is written.",
     ),
     "export": (
-        "cli.commands.plan:export",
-        "Write what a recipe draws as Parquet files with a certificate.",
+        "cli.commands.export:export",
+        "Write what a recipe draws as Parquet files with a certificate and a proof from the log.",
     ),
     "verify": (
         "cli.commands.verify:verify",
