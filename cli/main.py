@@ -135,6 +135,30 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.index:verify",
         "Read every block of the index, and compare its entries with document tables and sketches.",
     ),
+    "log checkpoint": (
+        "cli.commands.log:checkpoint",
+        "Sign the log as it is now, if there is news, and print the checkpoint.",
+    ),
+    "log show": (
+        "cli.commands.log:show",
+        "Show an entry of the log, and whether the rows that it binds are as they were.",
+    ),
+    "log prove": (
+        "cli.commands.log:prove",
+        "Prove that something is in the log, to somebody who has the log's key and nothing else.",
+    ),
+    "log fsck": (
+        "cli.commands.log:fsck",
+        "Replay the log: compare every row with its entry, and every entry with what was signed.",
+    ),
+    "log publish": (
+        "cli.commands.log:publish",
+        "Copy the log to a folder or an object store that any web host can serve.",
+    ),
+    "log recover": (
+        "cli.commands.log:recover",
+        "Go on after the database, or the folder of the log, came back from a backup.",
+    ),
     "db upgrade": (
         "cli.commands.db:upgrade",
         "Bring the database to the schema of this version; back it up first.",
@@ -149,6 +173,7 @@ GROUPS: Final[dict[str, str]] = {
     "lineage": "Say how versions came from others.",
     "role": "Say what versions are used as.",
     "index": "Look after what documents are found by.",
+    "log": "Publish the log, and prove what is in it.",
     "db": "Upgrade the registry's database, or check it.",
 }
 
