@@ -364,7 +364,8 @@ def _fail(error: RegistryError, *, as_json: bool, code: int) -> int:
         if isinstance(error, VerificationError):
             details["code"] = error.code
         emit({"error": details})
-    report(error.message, error.hint)
+    named = f"{error.code}: " if isinstance(error, VerificationError) else ""
+    report(named + error.message, error.hint)
     return code
 
 
