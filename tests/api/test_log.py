@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -10,9 +12,11 @@ from registry.core.logproof import LogProof
 from registry.core.note import Note
 from registry.core.proof import inclusion
 from registry.core.tiles import Tile, TileHashes, parse_bundle, parse_tile
-from tests.api.conftest import Ask
 from tests.log.story import Story
 from tests.world import World
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Ask
 
 
 @pytest.fixture
