@@ -135,6 +135,30 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.index:verify",
         "Read every block of the index, and compare its entries with document tables and sketches.",
     ),
+    "log checkpoint": (
+        "cli.commands.log:checkpoint",
+        "Sign the log as it is now, if there is news, and print the checkpoint.",
+    ),
+    "log show": (
+        "cli.commands.log:show",
+        "Show an entry of the log, and whether the rows that it binds are as they were.",
+    ),
+    "log prove": (
+        "cli.commands.log:prove",
+        "Prove that something is in the log, to somebody who has the log's key and nothing else.",
+    ),
+    "log fsck": (
+        "cli.commands.log:fsck",
+        "Replay the log: compare every row with its entry, and every entry with what was signed.",
+    ),
+    "log publish": (
+        "cli.commands.log:publish",
+        "Copy the log to a folder or an object store that any web host can serve.",
+    ),
+    "log recover": (
+        "cli.commands.log:recover",
+        "Go on after the database, or the folder of the log, came back from a backup.",
+    ),
     "keys show": (
         "cli.commands.keys:show",
         "List every key: what it signs or vouches for, its id, since when, until when, revoked.",
@@ -388,7 +412,8 @@ def _fail(error: RegistryError, *, as_json: bool, code: int) -> int:
         if isinstance(error, VerificationError):
             details["code"] = error.code
         emit({"error": details})
-    report(error.message, error.hint)
+    named = f"{error.code}: " if isinstance(error, VerificationError) else ""
+    report(named + error.message, error.hint)
     return code
 
 

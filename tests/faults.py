@@ -43,6 +43,7 @@ import cli.commands.db
 import cli.commands.dedup
 import cli.commands.init
 import cli.commands.keep
+import cli.commands.log
 import cli.commands.plan
 import cli.commands.protect
 import cli.commands.register
@@ -51,6 +52,7 @@ import cli.commands.verify  # noqa: F401 - so that a child has nothing left to i
 from cli.main import main as firsthand
 from registry import (  # noqa: F401
     assemble,
+    checkpoints,
     dedup,
     export,
     home,
@@ -62,10 +64,13 @@ from registry import (  # noqa: F401
     roles,
 )
 from registry.blobs import Store
+from registry.core.checkpoint import Checkpoint
 from registry.core.sketch import SketchParams, band_keys
 from registry.db import upgrade  # noqa: F401
 from registry.db.session import Database, sqlite_url
-from registry.settings import HOME_NAME
+from registry.errors import VerificationError
+from registry.log_files import LogFolder
+from registry.settings import ENV_STATE, HOME_NAME
 from tests.brute import differences
 
 KILLED: Final = -signal.SIGKILL
@@ -97,6 +102,8 @@ class Scenario:
 
 ONE: Final = "register {sources}/one.jsonl --name one --origin human"
 EXPORT: Final = "export {sources}/recipe.yaml --out snap --threads 1"
+CHECKPOINT: Final = "log checkpoint"
+PUBLISH: Final = "log publish public"
 SCENARIOS: Final = {
     "new-dataset": Scenario(ONE),
     "new-kept": Scenario(f"{ONE} --keep"),
@@ -125,6 +132,8 @@ SCENARIOS: Final = {
         "dedup one labelled --name both --budget one=100% --budget labelled=100%",
         (ONE, "register {sources}/labels.csv --name labelled --text-field text --origin-field by"),
     ),
+    "log-checkpoint": Scenario(CHECKPOINT, (ONE, CHECKPOINT, "keep one")),
+    "log-publish": Scenario(PUBLISH, (ONE, PUBLISH, "keep one")),
     "compacts": Scenario(
         "register {sources}/four.jsonl --name four",
         tuple(f"register {{sources}}/two.parquet --name n{number}" for number in range(3)),
@@ -284,6 +293,8 @@ class Place:
     def run(self, command: str, wire: Tripwire | None = None, *, statements: bool = False) -> int:
         """Run a command to its end, here in this process."""
         os.chdir(self.folder)
+        # Inside, so that it comes back with the rest: here nothing else is restored.
+        os.environ[ENV_STATE] = str(self.folder / "state")
         if wire is not None:
             wire.install(statements=statements)
         return firsthand(self.arguments(command))
@@ -318,7 +329,7 @@ class Place:
         found += [f"{name} belongs to nothing" for name in sorted(there - owned)]
         found += [f"{name} is missing" for name in sorted(owned - there)]
         others = [item.name for item in self.folder.iterdir()]
-        return found + [name for name in others if name not in (HOME_NAME, "snap")]
+        return found + [name for name in others if name not in IN_A_PLACE]
 
     def recover(self) -> None:
         """Do what the next command does first."""
@@ -354,6 +365,30 @@ class Place:
         code = in_child(work, output)
         return [f"the index: {output.read_text('utf-8')}"] if code else []
 
+    def logs(self) -> dict[str, bytes]:
+        """Return the files of the log and of its published copy."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for folder in (self.folder / HOME_NAME / "log", self.folder / "public")
+            for path in folder.rglob("*")
+            if path.is_file() and not path.name.startswith(".")
+        }
+
+    def torn(self) -> list[str]:
+        """Return which log has a checkpoint without all that belongs to it."""
+        found = []
+        for folder in (self.folder / HOME_NAME / "log", self.folder / "public"):
+            if (folder / "checkpoint").exists():
+                try:
+                    log = LogFolder(folder)
+                    said = Checkpoint.parse(log.note().text)
+                    whole = log.hashes(said.size).root() == said.root
+                    entries = len(list(log.entries(0, said.size, said.size)))
+                    found += [] if whole and entries == said.size else [f"{folder} is torn"]
+                except VerificationError as error:
+                    found.append(f"{folder}: {error}")
+        return found
+
     def snapshot(self) -> str:
         """Say what is where the export goes: `absent`, `intact`, or what is wrong with it."""
         if not (self.folder / "snap").exists():
@@ -362,6 +397,7 @@ class Place:
         return "intact" if code == 0 else output
 
 
+IN_A_PLACE: Final = (HOME_NAME, "snap", "state", "public")
 STATE: Final = {
     "log": "SELECT size FROM log_state",
     "entries": "SELECT position, kind FROM log_entries ORDER BY position",
@@ -479,7 +515,7 @@ def examine(
     saved = place.save()
     old = place.state()
     points = count(place, scenario.command, statements=statements)
-    new, intact = place.state(), place.snapshot()
+    new, intact, logs = place.state(), place.snapshot(), place.logs()
     report = Report(points)
     unasked = [*place.leftovers(), *place.index()]
     report.complaints += [f"without a kill: {item}" for item in unasked]
@@ -495,6 +531,8 @@ def examine(
         code = die(place, scenario.command, number, statements=statements)
         found = [] if code == KILLED else [f"ended with {code} instead of being killed"]
         found += look(place, scenario, old, new, intact)
+        if scenario.command in (CHECKPOINT, PUBLISH) and place.logs() != logs:
+            found.append("the published log is not that of an undisturbed run")
         report.complaints += [f"{point}: {item}" for item in found]
     return report
 
@@ -509,12 +547,13 @@ def look(
         found.append(f"the catalogue is neither old nor new: {ruins}")
     place.recover()
     done = ruins == new
+    found += place.torn()
     if place.state() != ruins:
         found.append("recovering changed what the catalogue says")
     found += [f"after recovery: {item}" for item in [*place.leftovers(), *place.index()]]
     if scenario.command == EXPORT and place.snapshot() != (intact if done else "absent"):
         found.append(f"after recovery the snapshot is {place.snapshot()}, done: {done}")
-    code, output = place.child(scenario.command, "db check")
+    code, output = place.child(scenario.command, "log fsck")
     if code != (scenario.again if done else 0):
         found.append(f"repeated, then checked: {output}")
     if place.state() != new:

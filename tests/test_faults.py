@@ -26,6 +26,8 @@ IN_A_HURRY: Final = {
     "protect": 1,
     "release": 1,
     "evaluation": 4,
+    "log-checkpoint": 1,
+    "log-publish": 1,
     "export": 1,
     "after-a-killed-register": 4,
     "after-a-killed-export": 4,

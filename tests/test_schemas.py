@@ -8,8 +8,10 @@ import copy
 import io
 import json
 import re
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +52,7 @@ FROM_THE_API: Final = {
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
 _IN_THE_API: Final = {"whereis": "LookupOut"}
-FREE: Final = {"value", "options"}
+FREE: Final = {"value", "options", "facts"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
 OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
 """Keys that are there when there is something to say."""
@@ -109,7 +111,12 @@ class Outputs:
     def run(self, name: str, *arguments: str | Path, code: int = 0) -> Any:
         printed = io.StringIO()
         words = ["--home", str(self.folder / "home"), *map(str, arguments), "--json"]
-        with redirect_stdout(printed), redirect_stderr(io.StringIO()) as told:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(printed),
+            redirect_stderr(io.StringIO()) as told,
+        ):
+            patch.setenv("FIRSTHAND_STATE", str(self.folder / "state"))
             assert main(words) == code, printed.getvalue()
         document = json.loads(printed.getvalue())
         self.documents.setdefault(name, []).append(document)
@@ -247,6 +254,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("verification", "verify", shard, "--key", key)
     (snap / "data" / "more").write_text("", "utf-8")
     made.run("verification", *verify, code=3)
+    look_after_the_log(made, snap)
     made.run("error", "show", "nothing", code=1)
     made.run("error", "export", none, "--out", folder / "no", code=3)
     made.run("error", "show", code=2)
@@ -297,6 +305,30 @@ def look_after_the_index(made: Outputs, source: Path) -> None:
     made.run("index-rebuild", "index", "rebuild")
     made.run("index-verify", "index", "verify")
     made.run("index-compact", "index", "compact", "--all")
+
+
+def look_after_the_log(made: Outputs, snap: Path) -> None:
+    """Publish the log; then lose its folder, and what it had."""
+    log, copy = made.folder / "home" / "log", made.folder / "copy"
+    made.run("log-checkpoint", "log", "checkpoint")
+    for position in range(3):
+        made.run("log-show", "log", "show", str(position))
+    made.run("log-prove", "log", "prove", "people@1")
+    made.run("log-prove", "log", "prove", snap)
+    made.run("log-fsck", "log", "fsck")
+    made.run("log-publish", "log", "publish", copy)
+    made.run("log-publish", "log", "publish", copy, "--hashes-only")
+    made.run("log-recover", "log", "recover")
+    with closing(sqlite3.connect(made.folder / "home" / "registry.db")) as base, base:
+        last = base.execute("SELECT max(position) FROM log_entries").fetchone()[0]
+        base.execute("DELETE FROM log_salts WHERE position = ?", (last,))
+        base.execute("DELETE FROM log_entries WHERE position = ?", (last,))
+    shutil.rmtree(log)
+    made.run("error", "log", "checkpoint", code=3)
+    made.run("log-fsck", "log", "fsck", code=3)
+    made.run("log-recover", "log", "recover", "--accept-fork", "--reason", "all is lost")
+    made.run("log-recover", "log", "recover")
+    made.run("log-fsck", "log", "fsck", code=3)
 
 
 @pytest.fixture(scope="module")

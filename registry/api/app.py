@@ -19,6 +19,7 @@ from registry.api.routes import (
     datasets,
     documents,
     health,
+    log,
     lookup,
     overlap,
     snapshots,
@@ -69,10 +70,10 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(caching.Conditional), Middleware(bounded.Bounded)],
         generate_unique_id_function=_operation_id,
     )
-    app.state.registry = Registry(database, store, finder)
+    app.state.registry = Registry(database, store, finder, settings.log_folder)
     problems.install(app)
     app.add_exception_handler(caching.NotModifiedError, caching.not_modified)
-    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, health):
+    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, log, health):
         app.include_router(module.router)
     _describe(app)
     return app

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path as Folder
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
@@ -40,11 +41,13 @@ class Registry:
         database: Its catalogue.
         store: Its storage.
         finder: What answers questions about texts, and keeps what they need often.
+        log: The folder of the published log.
     """
 
     database: Database
     store: Store
     finder: Finder
+    log: Folder
 
     @contextmanager
     def look(self, caller: Caller) -> Iterator[Looking]:

@@ -78,6 +78,7 @@ def recover(
     now: dt.datetime,
     copy: Path | None = None,
     accept_fork: bool = False,
+    reason: str | None = None,
     tell: Tell = silent,
 ) -> Recovery:
     """Let the log go on from what was signed, and log that it was recovered.
@@ -90,6 +91,7 @@ def recover(
         now: The registry's clock.
         copy: A folder with a published copy of the log, which may have what is missing here.
         accept_fork: Give up what was signed if its entries are nowhere.
+        reason: What the entry says of why: a commitment, in hexadecimal.
         tell: Takes what whoever runs this should know.
 
     Raises:
@@ -105,8 +107,9 @@ def recover(
             done = case.repair(accept_fork=accept_fork)
             position = None
             if done is not None:
+                facts = done.facts(case) | ({} if reason is None else {"reason": reason})
                 position = ledger.append(
-                    session, EntryKind.LOG_RECOVERED, now=now, facts=done.facts(case), rows=[]
+                    session, EntryKind.LOG_RECOVERED, now=now, facts=facts, rows=[]
                 )
         done = done or _Repair()
         _clear(case, forked=bool(done.given_up))

@@ -17,6 +17,7 @@ from registry.api.routes import (
     datasets,
     documents,
     health,
+    log,
     lookup,
     overlap,
     snapshots,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 OPENAPI: Final = REPOSITORY / "schemas" / "openapi.json"
 ROUTES: Final = [
     route
-    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, health)
+    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, log, health)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
