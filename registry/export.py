@@ -518,7 +518,7 @@ def _key_id(session: Session, signer: Signer) -> int:
     found = signing_key(session)
     if found.keyid != signer.public.keyid:
         raise ConflictError(
-            "the private key is not the newest certificate key of this registry",
+            "the private key is not a key of this registry, or not its newest any more",
             hint="restore `keys/issuer.key` from your backup, or export again",
         )
     return found.id
