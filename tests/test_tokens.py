@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import random
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from registry import tokens
 from registry.core.trust import TimestampRoot, Window
 from registry.errors import UnavailableError, VerificationError
+from tests.conftest import REPOSITORY
 from tests.tsa import Authority, needs_openssl
 
 pytestmark = needs_openssl
@@ -173,7 +175,7 @@ def test_no_mutation_of_a_token_says_something_else(authority: Authority, answer
 def test_where_the_library_is_missing_that_is_said(
     monkeypatch: pytest.MonkeyPatch, answer: bytes
 ) -> None:
-    monkeypatch.setattr(tokens.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not tokens.available()
     with pytest.raises(UnavailableError, match="not installed") as refused:
         tokens.check_token(answer, TEXT, [])
@@ -181,6 +183,9 @@ def test_where_the_library_is_missing_that_is_said(
 
 
 def test_checking_tokens_loads_no_database() -> None:
-    probe = "import sys, registry.tokens; print([m for m in sys.modules if m.startswith(('sqlalchemy', 'pydantic', 'numpy', 'click'))])"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    probe = "import sys, registry.tokens; print(*sys.modules)"
+    command = [sys.executable, "-c", probe]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "registry.tokens" in loaded
+    assert not {"sqlalchemy", "pydantic", "numpy", "click"} & loaded

@@ -120,7 +120,7 @@ def test_growth_needs_the_tiles(watcher: Watcher, tmp_path: Path) -> None:
 
 
 def test_the_key_of_a_log_is_pinned(watcher: Watcher) -> None:
-    with pytest.raises(InvalidInputError, match="no key of the log `acme.example/log` is known"):
+    with pytest.raises(InvalidInputError, match="no key of the log"):
         watcher.see(entries(3))
     assert watcher.see(entries(3), log_key=KEY).pinned == (LOG.public,)
     with pytest.raises(VerificationError) as refused:
@@ -181,9 +181,10 @@ def test_what_was_seen_is_durable_before_it_is_vouched_for(
         raise OSError(28, "No space left on device")
 
     before = watcher.memory.read_bytes()
-    with monkeypatch.context() as patch, pytest.raises(UnavailableError, match="No space"):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        watcher.see(entries(4))
+        with pytest.raises(UnavailableError, match="No space"):
+            watcher.see(entries(4))
     assert watcher.memory.read_bytes() == before
 
 
