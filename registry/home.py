@@ -186,6 +186,8 @@ def load_signer(settings: Settings, role: KeyRole = KeyRole.CERTIFICATE) -> Sign
 def load_log_signer(settings: Settings, session: Session) -> NoteSigner:
     """Return the private key that signs checkpoints, under the log's name.
 
+    It may ask for a passphrase: give it a reading session, before anything is locked.
+
     Raises:
         UnavailableError: As `load_signer`.
         InvalidInputError: As `load_signer`.

@@ -61,6 +61,7 @@ class Event:
         before: For a rotation, the key that it follows.
         lost: For a rotation, whether the private half of that key was not there to be kept.
         since: For a revocation, from when on.
+        stops: What this registry cannot sign any more until a key is rotated.
     """
 
     kind: EntryKind
@@ -71,6 +72,7 @@ class Event:
     before: str | None = None
     lost: bool = False
     since: dt.datetime | None = None
+    stops: tuple[str, ...] = ()
 
 
 def file_of(settings: Settings, role: KeyRole) -> Path:
@@ -196,7 +198,10 @@ def revoke(
         facts = {"revoked_from": _shown(since), "role": str(key.role)}
         digest = _record(session, settings, EntryKind.KEY_REVOKED, row, now, facts)
         name = key.name if isinstance(key, TrustedKey) else None
-        made = Event(EntryKind.KEY_REVOKED, key.keyid, str(key.role), name, digest, since=since)
+        stops = tuple(str(role) for role in KeyRole if found.newest(role).keyid == key.keyid)
+        made = Event(
+            EntryKind.KEY_REVOKED, key.keyid, str(key.role), name, digest, since=since, stops=stops
+        )
     settle(database, settings)
     return made
 
@@ -302,7 +307,6 @@ def _settle(database: Database, settings: Settings) -> list[str]:
         if key.role is KeyRole.CERTIFICATE:
             write_file(settings.public_key_file, key.pem.encode("ascii"))
     if _content(settings.trust_file) != document:
-        said = [f"`{settings.trust_file}` was made from the catalogue"]
         write_file(settings.trust_file, document)
     for key in pending:
         target = file_of(settings, key.role)

@@ -114,12 +114,7 @@ def attach(session: Session, data: bytes, *, now: dt.datetime) -> Attached:
 
 def _over(session: Session, imprint: bytes) -> LogCheckpoint:
     """Return the checkpoint that a token is about."""
-    rows = session.scalars(
-        sa.select(LogCheckpoint)
-        .order_by(LogCheckpoint.size.desc())
-        .execution_options(yield_per=1000)
-    )
-    for row in rows:
+    for row in session.scalars(sa.select(LogCheckpoint).order_by(LogCheckpoint.size.desc())).all():
         if hashlib.sha256(Note.parse(row.note).text).digest() == imprint:
             return row
     raise VerificationError(

@@ -277,6 +277,7 @@ _VARIABLES: Final = {
     "default: 30",
     "FIRSTHAND_DATABASE": "the database, as `init --database`; overrides `config.json` in every command",
     "FIRSTHAND_DEBUG": "with any value, an error that nobody expected is shown with its traceback",
+    "FIRSTHAND_PASSPHRASE": "the passphrase of private keys; without it, it is asked for at the terminal",
     "FIRSTHAND_S3_ANONYMOUS": "`1` asks S3 without credentials, for public buckets",
     "FIRSTHAND_STATE": "where this machine remembers what it signed; default: `firsthand` in "
     "XDG_STATE_HOME or in `~/.local/state`",

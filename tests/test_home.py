@@ -46,9 +46,9 @@ def test_a_new_registry_has_everything_and_its_log_names_the_key(settings: Setti
     keyid = create(settings)
     assert left(settings) == [".firsthand"]
     assert sorted(path.name for path in settings.home.iterdir()) == [
-        "config.json", "issuer.pub", "keys", "registry.db", "storage",
+        "config.json", "issuer.pub", "keys", "registry.db", "storage", "trust.json",
     ]  # fmt: skip
-    assert Settings.load(settings.home, {}) == settings
+    assert Settings.load(settings.home, {}) == replace(settings, log_origin="example.org/log")
     database = home.open_database(settings)
     database.check_revision()
     with database.read() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import datetime as dt
 import io
 import json
 import re
@@ -33,10 +34,12 @@ from registry.core.manifest import Manifest
 from registry.core.recipe import Recipe, parse
 from registry.core.sources_file import SourcesFile
 from registry.errors import InvalidInputError, VerificationError
+from registry.home import open_database
 from registry.settings import Settings
 from registry.verify.content import ShardReader
-from tests import snapshots
+from tests import checkpoints, snapshots
 from tests.conftest import REPOSITORY
+from tests.tsa import OPENSSL, Authority
 
 SCHEMAS: Final = REPOSITORY / "schemas"
 NAMES: Final = sorted(path.stem for path in SCHEMAS.glob("*.json") if path.stem != "openapi")
@@ -272,6 +275,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         "json",
     ]
     made.run("register", "register", *dry)
+    keys_and_witnesses(made)
     for name in ("people", "labelled", "team/copy"):
         path = name if "/" in name else f"local/{name}"
         made.ask("dataset", f"/v1/datasets/{path}")
@@ -282,6 +286,41 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.ask("problem", "/v1/datasets/local/nothing", 404)
     made.ask("problem", "/v1/datasets?limit=0", 422)
     return made
+
+
+def keys_and_witnesses(made: Outputs) -> None:
+    """Change keys, and have others vouch for the log."""
+    folder, home = made.folder, made.folder / "home"
+    key, cosigned = folder / "w.key", folder / "cosigned"
+    settings = Settings.load(home, {})
+    witness = made.run("witness-init", "witness", "init", "--name", "w.example/w", "--out", key)
+    added = made.run("keys-add", "keys", "add", "--role", "witness", witness["witness"])
+    made.run("keys-add", "keys", "add", "--role", "witness", witness["witness"])
+    database = open_database(settings)
+    note = checkpoints.sign(database, settings, now=dt.datetime.now(dt.UTC))
+    database.dispose()
+    (folder / "checkpoint").write_bytes(note.to_bytes())
+    cosign: list[str | Path] = ["witness", "cosign", folder / "checkpoint", "--key", key]
+    made.run("witness-cosign", *cosign, "--log-key", home / "trust.json", "--out", cosigned)
+    made.run("witness-cosign", *cosign)
+    for _ in range(2):
+        made.run("cosignatures-add", "log", "cosignatures", "add", cosigned)
+    made.run("cosignatures-list", "log", "cosignatures", "list")
+    asked = made.run("timestamp-request", "timestamp", "request", "--out", folder / "c.tsq")
+    if OPENSSL is not None:
+        authority = Authority.create(folder / "tsa")
+        (folder / "c.tsr").write_bytes(authority.reply(Path(asked["request"]).read_bytes()))
+        made.run("timestamp-attach", "timestamp", "attach", folder / "c.tsr")
+        made.run("timestamp-attach", "timestamp", "attach", folder / "c.tsr")
+    revoked = added["added"]["keyid"]
+    made.run("key-event", "keys", "revoke", revoked, "--from", "now", "--reason", "over")
+    for role in ("certificate", "log"):
+        made.run("key-event", "keys", "rotate", "--role", role)
+    made.run("keys", "keys", "show")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRSTHAND_PASSPHRASE", "several words")
+        made.run("keys-passphrase", "keys", "passphrase")
+        made.run("keys-passphrase", "keys", "passphrase", "--remove")
 
 
 def look_after_the_index(made: Outputs, source: Path) -> None:

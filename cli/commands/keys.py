@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,7 +124,7 @@ def _about(row: dict[str, Any]) -> list[tuple[str, str]]:
     if row["until"]:
         lines.append(("Until", f"{row['until']}, when the key after it came"))
     if row["signs"] and not row["revoked"]:
-        lines.append(("Signs", " and ".join(f"{what}s" for what in row["signs"])))
+        lines.append(("Signs", _signed(row["signs"])))
     if row["private"]:
         has = "a passphrase" if row["private"]["passphrase"] else "no passphrase"
         lines.append(("Private", f"{clean(row['private']['path'])}, {has}"))
@@ -159,10 +160,13 @@ def rotate(home: str | None, role: str, with_passphrase: bool, as_json: bool) ->
     from cli.context import clock, opened
     from registry import keys as verb
     from registry.db.models import KeyRole
+    from registry.query import trust as reading
     from registry.settings import passphrase
 
     with opened(home) as registry:
         wanted = KeyRole(role)
+        with registry.database.read() as session:
+            has_log_key = any(key.role is KeyRole.LOG for key in reading.keys(session).own)
         secret: str | None
         if with_passphrase:
             secret = passphrase("the new key", twice=True)
@@ -174,7 +178,9 @@ def rotate(home: str | None, role: str, with_passphrase: bool, as_json: bool) ->
     if as_json:
         emit(_document(done))
         return
-    say(f"{done.keyid[:16]}…  signs this registry's {role}s from now on")
+    solo = wanted is KeyRole.CERTIFICATE and not has_log_key
+    signs = _signed((role, "log") if solo else (role,))
+    say(f"{done.keyid[:16]}…  signs this registry's {signs} from now on")
     rows = [("Id", done.keyid), ("Before", f"{(done.before or '')[:16]}…")]
     if done.lost:
         rows.append(("Not kept", "the private half of the old key was not there"))
@@ -241,7 +247,8 @@ def revoke(home: str | None, keyid: str, since: str, reason: str, as_json: bool)
         return
     say(f"{done.keyid[:16]}…  revoked from {_time(done.since)}")
     rows = [("Id", done.keyid), _hand_out(registry.settings)]
-    if done.name is None:
+    if done.stops:
+        rows.append(("Stops", f"this registry signs no {_signed(done.stops)} until you rotate it"))
         rows.append(("Next", f"firsthand keys rotate --role {done.role}"))
     for line in block(rows):
         say(line)
@@ -375,8 +382,15 @@ def _document(done: Event) -> dict[str, Any]:
         "name": done.name,
         "before": done.before,
         "from": None if done.since is None else _time(done.since),
+        "stops": list(done.stops),
         "trust": done.trust,
     }
+
+
+def _signed(roles: Sequence[str]) -> str:
+    """Return what keys of these roles sign, in words."""
+    words = {"certificate": "certificates", "log": "log"}
+    return " and ".join(words[role] for role in roles)
 
 
 def _hand_out(settings: Settings) -> tuple[str, str]:

@@ -61,7 +61,7 @@ class Keys:
         keys = self.of_role(role)
         if not keys:
             raise ConflictError(
-                f"the registry has no key for its {role}s",
+                f"the registry has no {role} key",
                 hint="the database was changed by hand; run `firsthand db check`",
             )
         return keys[-1]
@@ -116,8 +116,8 @@ def signing_key(session: Session, role: KeyRole = KeyRole.CERTIFICATE) -> Signin
     if revoked is not None:
         since = iso_time(to_micros(revoked.revoked_from))
         raise ConflictError(
-            f"the key {key.keyid[:16]}… that signs this registry's {role}s is revoked from {since}",
-            hint=f"make a new one: `firsthand keys rotate --role {role}`",
+            f"the {role} key of this registry, {key.keyid[:16]}…, is revoked from {since}",
+            hint=f"make a new one: `firsthand keys rotate --role {key.role}`",
         )
     return key
 

@@ -13,11 +13,11 @@ def test_a_registry_is_made_here(cli: Cli, tmp_path: Path) -> None:
     ran = cli("init", "--issuer", "ACME Data", "--issuer-url", "https://acme.example", "--json")
     assert ran.code == 0
     home = tmp_path / ".firsthand"
-    assert set(ran.json) == {"home", "issuer", "keyid", "public_key"}
+    assert set(ran.json) == {"home", "issuer", "keyid", "log_origin", "public_key", "trust"}
     assert ran.json["issuer"] == {"name": "ACME Data", "url": "https://acme.example"}
     assert ran.json["home"] == str(home)
     assert {path.name for path in home.iterdir()} == {
-        "config.json", "issuer.pub", "keys", "registry.db", "storage",
+        "config.json", "issuer.pub", "keys", "registry.db", "storage", "trust.json",
     }  # fmt: skip
     assert stat.S_IMODE((home / "keys/issuer.key").stat().st_mode) == 0o600
     assert stat.S_IMODE((home / "keys").stat().st_mode) == 0o700
@@ -57,7 +57,7 @@ def test_home_and_the_environment_choose_the_place(
     assert cli("--home", tmp_path / "ünder/a/option", "init").code == 0
     for name in ("from the environment", "ünder/a/option"):
         config = json.loads((tmp_path / name / "config.json").read_bytes())
-        assert set(config) == {"database", "issuer"}
+        assert set(config) == {"database", "issuer", "log"}
     monkeypatch.setenv("FIRSTHAND_ISSUER", "From the environment")
     ran = cli("--home", "relative", "init", "--json")
     assert ran.json["home"] == str(tmp_path / "relative")
