@@ -77,6 +77,18 @@ class HashSorter:
             self.discard()
         return tree.root(), distinct
 
+    def ordered(self) -> Iterator[bytes]:
+        """Give all hashes, ascending, in pieces of whole ones; in the end they are given up.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        try:
+            for piece in self._sorted():
+                yield bytes(piece)
+        finally:
+            self.discard()
+
     def discard(self) -> None:
         """Give up the hashes and what was written of them; doing so twice is fine."""
         self._buffer, self._filled, self._runs = np.empty(0, _TYPE), 0, 0
