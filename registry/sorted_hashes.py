@@ -75,15 +75,12 @@ class HashSorter:
             OSError: The disk refused.
         """
         tree, distinct, last = ContentTree(), 0, b""
-        try:
-            for ordered in self._sorted():
-                tree.add(ordered)
-                hashes = _array(ordered)
-                distinct += 1 + pc.sum(pc.not_equal(hashes[1:], hashes[:-1]), min_count=0).as_py()
-                distinct -= ordered[:HASH_SIZE] == last
-                last = ordered[-HASH_SIZE:]
-        finally:
-            self.discard()
+        for ordered in self.ordered():
+            tree.add(ordered)
+            hashes = _array(ordered)
+            distinct += 1 + pc.sum(pc.not_equal(hashes[1:], hashes[:-1]), min_count=0).as_py()
+            distinct -= ordered[:HASH_SIZE] == last
+            last = ordered[-HASH_SIZE:]
         return tree.root(), distinct
 
     def ordered(self) -> Iterator[bytes]:
@@ -93,8 +90,7 @@ class HashSorter:
             OSError: The disk refused.
         """
         try:
-            for piece in self._sorted():
-                yield bytes(piece)
+            yield from self._sorted()
         finally:
             self.discard()
 

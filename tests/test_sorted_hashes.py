@@ -19,7 +19,9 @@ alike = st.integers(0, 9).map(lambda at: b"the head" + bytes(23) + bytes([at]))
 """Hashes that are different, and the same in their first 64 bits."""
 few = st.integers(0, 5).map(lambda at: bytes([at]) * 32)
 """Hashes that are often equal."""
-hashes = st.lists(few | alike | st.binary(min_size=32, max_size=32) | st.sampled_from([ZERO, TRAILING]))
+hashes = st.lists(
+    few | alike | st.binary(min_size=32, max_size=32) | st.sampled_from([ZERO, TRAILING])
+)
 
 
 def added(batches: list[list[bytes]], scratch: Path | None, in_memory: int) -> tuple[bytes, int]:

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 from registry.core.certificate import NOT_PROVEN, Certificate, ShardStatement
 from registry.core.manifest import total
 from registry.errors import InvalidInputError, RegistryError, UnavailableError, VerificationError
+from registry.verify.proofs import Proven
 
 REPORT_TYPE: Final = "firsthand-verification/v0"
 
@@ -112,7 +113,7 @@ class Report:
     """What a verification found.
 
     Attributes:
-        kind: `snapshot`, or `shard` for a shard that travels alone.
+        kind: `snapshot`, `shard` for a shard that travels alone, or `proof`.
         level: The level reached if nothing failed.
         failures: What does not hold, in the order found; the first names the verdict.
         obstacles: What kept us from deciding.
@@ -122,6 +123,7 @@ class Report:
         checked: What was looked at.
         not_covered: Files and parts that no signature covers.
         notes: What is unusual and no failure.
+        proven: What a proof shows, or None.
     """
 
     kind: str
@@ -134,6 +136,7 @@ class Report:
     checked: Checked
     not_covered: tuple[str, ...]
     notes: tuple[str, ...]
+    proven: Proven | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -186,6 +189,7 @@ class Report:
             "undecided": [asdict(item) for item in self.obstacles],
             "signer": None if self.signer is None else self.signer.to_json(),
             "checked": asdict(self.checked),
+            "proven": (None if self.failures or self.proven is None else self.proven.to_json()),
             "declared": self._declared(),
             "not_covered": list(self.not_covered),
             "not_known": ["disputes or withdrawals after the certificate was issued"],
@@ -248,6 +252,7 @@ class Findings:
     statement: ShardStatement | None = None
     not_covered: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    proven: Proven | None = None
     files: int = 0
     files_of: int = 0
     bytes: int = 0
@@ -284,4 +289,5 @@ class Findings:
             ),
             not_covered=tuple(self.not_covered),
             notes=tuple(self.notes),
+            proven=self.proven,
         )

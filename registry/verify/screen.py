@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry.core.manifest import total
 from registry.plain_words import block, clean, count, percent, plural, share, size
+from registry.verify import proof_screen
 
 if TYPE_CHECKING:
     from registry.core.certificate import Certificate
@@ -92,6 +93,9 @@ def _first(lines: tuple[str, ...]) -> list[str]:
 
 def _checked(report: Report) -> list[str]:
     done = report.checked
+    if report.kind == "proof":
+        proven = None if report.failures else report.proven
+        return [] if proven is None else proof_screen.checked(proven)
     if report.certificate is None and report.statement is None:
         return []
     files = f"{count(done.files)} of {plural(done.files_of, 'file')}"
@@ -105,6 +109,8 @@ def _checked(report: Report) -> list[str]:
 
 
 def _declared(report: Report) -> list[str]:
+    if report.proven is not None:
+        return proof_screen.declared(report.proven)
     if report.certificate is not None:
         return _certificate(report.certificate)
     if report.statement is None:

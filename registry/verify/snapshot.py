@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from registry.core.attest import MAX_ENVELOPE, PublicKey, Statement
 from registry.core.certificate import Certificate, Issuer, ShardStatement, open_envelope
 from registry.core.manifest import MAX_MANIFEST, ShardEntry
+from registry.core.rowproof import MAX_PROOF, parse_proof
 from registry.errors import (
     InvalidInputError,
     NotFoundError,
@@ -19,6 +21,7 @@ from registry.errors import (
     VerificationError,
 )
 from registry.plain_files import names_in, open_plain, read_small, sha256_of, unreadable
+from registry.verify import proofs
 from registry.verify.report import Findings, Level, Obstacle, Report, SignedBy
 
 if TYPE_CHECKING:
@@ -84,24 +87,59 @@ def shard(
     return _shard(file, key, on_progress or _ignore).require()
 
 
+def proof(
+    path: str | os.PathLike[str], *, key: PublicKey | None, text: bytes | None = None
+) -> Report:
+    """Return the report of a proof of one row, or of absence, that holds, and of no other.
+
+    Args:
+        path: The proof.
+        key: The signer's public key, from a source you trust. Without one nothing can be valid.
+        text: The text it should be about, if you have it.
+
+    Raises:
+        VerificationError: Something does not hold; the code is that of the first failure.
+        InvalidInputError: No trusted key was given, or the path is no file.
+        NotFoundError: There is nothing at the path.
+        UnavailableError: It could not be read.
+    """
+    file = Path(path)
+    if stat.S_ISDIR(_mode(file)):
+        raise InvalidInputError(
+            f"`{file}` is a folder", hint="for a whole snapshot use `verify.snapshot`"
+        )
+    return _proof(file, key, text).require()
+
+
 def examine(
     path: str | os.PathLike[str],
     *,
     key: PublicKey | None,
     level: Level = Level.FILES,
+    text: bytes | None = None,
     on_progress: Progress | None = None,
 ) -> Report:
-    """Return the report of a snapshot folder or a lone shard, whatever it says.
+    """Return the report of a snapshot folder, a lone shard or a proof, whatever it says.
 
-    For those who show reports; everyone else wants `snapshot` or `shard`, whose answer cannot be
-    overlooked. A lone shard is always read at level CONTENT.
+    For those who show reports; everyone else wants `snapshot`, `shard` or `proof`, whose answer
+    cannot be overlooked. A lone shard is always read at level CONTENT. A file that begins with `{`
+    is a proof, any other a shard. A text is for proofs only.
 
     Raises:
+        InvalidInputError: A text was given, and the path is no proof.
         NotFoundError: There is nothing at the path.
         UnavailableError: The path itself cannot be read.
     """
     place = Path(path)
-    if stat.S_ISDIR(_mode(place)):
+    folder = stat.S_ISDIR(_mode(place))
+    if not folder and _is_proof(place):
+        return _proof(place, key, text)
+    if text is not None:
+        raise InvalidInputError(
+            f"`{place}` is no proof, and a text is compared with proofs only",
+            hint="`firsthand prove` makes the proof of a row or of absence from a snapshot",
+        )
+    if folder:
         return _snapshot(place, key, level, on_progress or _ignore)
     return _shard(place, key, on_progress or _ignore)
 
@@ -132,7 +170,8 @@ def _snapshot(folder: Path, key: PublicKey | None, level: Level, on_progress: Pr
     findings.files_of, findings.rows_of = len(manifest.shards), manifest.total.documents
     _check_manifest(folder, certificate, findings)
     _check_names(folder, present, certificate, findings)
-    _check_shards(folder, certificate, _signing_key(key, certificate), findings, on_progress)
+    if not _reads_rows(findings) or _has_pyarrow(findings):
+        _check_shards(folder, certificate, _signing_key(key, certificate), findings, on_progress)
     _no_key(findings)
     return findings.report()
 
@@ -300,6 +339,19 @@ def _check_shards(
         content.finish()
 
 
+def _has_pyarrow(findings: Findings) -> bool:
+    """Return whether rows can be read; without pyarrow that is what keeps us from deciding."""
+    found = importlib.util.find_spec("pyarrow") is not None
+    if not found:
+        findings.obstacles.append(
+            Obstacle(
+                "rows were not read: `pyarrow` is not installed",
+                hint="install it; without it, snapshots at `--level files` and proofs are checked",
+            )
+        )
+    return found
+
+
 def _reads_rows(findings: Findings) -> bool:
     return findings.level is Level.CONTENT
 
@@ -418,9 +470,11 @@ def _beyond_rows(name: str, reader: ShardReader) -> list[str]:
 
 
 def _shard(path: Path, key: PublicKey | None, on_progress: Progress) -> Report:
+    findings = Findings("shard", Level.CONTENT, files_of=1)
+    if not _has_pyarrow(findings):
+        return findings.report()
     from registry.verify.content import ShardReader, Totals, present
 
-    findings = Findings("shard", Level.CONTENT, files_of=1)
     name = path.name
     try:
         with open_plain(path, name) as file:
@@ -462,5 +516,33 @@ def _shard(path: Path, key: PublicKey | None, on_progress: Progress) -> Report:
         findings.add(error, name)
     except OSError as error:
         findings.add(unreadable(name, error), name)
+    _no_key(findings)
+    return findings.report()
+
+
+def _is_proof(path: Path) -> bool:
+    """Return whether a file begins as proofs do; what cannot be read is not looked into here."""
+    try:
+        with open_plain(path, path.name) as file:
+            return file.read(1) == b"{"
+    except (RegistryError, OSError):
+        return False
+
+
+def _proof(path: Path, key: PublicKey | None, text: bytes | None) -> Report:
+    findings = Findings("proof", Level.CONTENT)
+    name = path.name
+    try:
+        proof = parse_proof(read_small(path, name, limit=MAX_PROOF))
+        statement = _open(proof.certificate, key, findings, name, None)
+        if statement is None:
+            return findings.report()
+        certificate = Certificate.parse(statement)
+        findings.proven = proofs.check(proof, certificate, text)
+        findings.certificate = certificate
+        findings.rows = findings.rows_of = 1 if findings.proven.row is not None else 0
+        findings.not_covered.append("the rest of the snapshot")
+    except RegistryError as error:
+        findings.add(error, name)
     _no_key(findings)
     return findings.report()

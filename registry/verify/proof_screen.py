@@ -1,0 +1,60 @@
+"""What `screen` says of a proof: what is shown, and what is only declared of the row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from registry.plain_words import block, clean, count, plural
+from registry.verify.proofs import as_text
+
+if TYPE_CHECKING:
+    from registry.verify.proofs import Proven
+
+_MOST_COLUMNS: Final = 40
+_PASSED_OVER: Final = ("content_hash", "text")
+
+
+def checked(proven: Proven) -> list[str]:
+    """Return the lines of what a proof shows."""
+    where = f"of {plural(proven.documents, 'row')} of snapshot {proven.snapshot_root}"
+    if proven.row is None:
+        lines = [f"none {where} has the text with SHA-256", f"  {proven.content_hash}"]
+        if proven.compared:
+            return [*lines, "the text you gave is that text"]
+        return [*lines, "you gave no text to compare  → --text FILE"]
+    row = proven.row
+    lines = [
+        f"row {count(row.number)} {where}",
+        f"  row {count(row.in_shard)} of {clean(row.shard.name, limit=130)}, counting from 0",
+        f"its text has the SHA-256 {proven.content_hash}",
+    ]
+    if proven.compared:
+        lines.append("the text you gave is that text")
+    if proven.text is not None:
+        lines.append(f"the text in the proof is that text: {_quoted(proven.shown_text)}")
+    if not proven.compared and proven.text is None:
+        lines.append("no text was there to compare  → --text FILE")
+    return lines
+
+
+def declared(proven: Proven) -> list[str]:
+    """Return what the signer says of the row."""
+    if proven.row is None:
+        return []
+    cells = [
+        (column.name, as_text(proven.row.cells[column.name], column))
+        for column in proven.columns
+        if column.name not in _PASSED_OVER
+    ]
+    pairs = [
+        (clean(name, limit=60), "not stated" if value is None else clean(str(value), limit=200))
+        for name, value in cells[:_MOST_COLUMNS]
+    ]
+    more = len(cells) - len(pairs)
+    return block(pairs) + (
+        [f"and {plural(more, 'more column')}; `--json` lists all"] if more else []
+    )
+
+
+def _quoted(text: str) -> str:
+    return f'"{clean(text, limit=120)}"'
