@@ -22,6 +22,7 @@ from registry.core.digest import (
     TAG_TEXT,
     TAG_TIME,
     canonical,
+    digest_of,
     from_base64,
     parse_canonical,
 )
@@ -36,6 +37,9 @@ PROOF_TYPE: Final = "firsthand-proof/v1"
 SUFFIX: Final = ".proof"
 MAX_PROOF: Final = 32 * 2**20
 """The largest proof that is read, in bytes; a text that does not fit is given beside it."""
+DIGEST: Final = "digest"
+"""The key of the SHA-256 over all other parts. It shows damage, and stops nobody who makes proofs:
+without it, one flipped bit could make a proof into a true one about another row or text."""
 MAX_LEAF: Final = 8 * 2**20
 
 Cell: TypeAlias = bytes | str | int | None
@@ -290,7 +294,8 @@ def parse_proof(data: bytes) -> Proof:
     """Read a proof; nothing is checked yet except that it has the one form.
 
     Raises:
-        VerificationError: `E_LIMIT`, `E_ENVELOPE`, `E_NONCANONICAL` or `E_VERSION`.
+        VerificationError: `E_LIMIT`, `E_ENVELOPE`, `E_NONCANONICAL`, `E_VERSION`, or `E_ROW_PROOF`
+            if it was damaged on its way.
     """
     value = parse_canonical(data, limit=MAX_PROOF)
     kind = value.get("type") if isinstance(value, dict) else None
@@ -305,6 +310,9 @@ def parse_proof(data: bytes) -> Proof:
         raise VerificationError(
             f"the proof is of version `{version[:40]}`, expected `{PROOF_TYPE}`", code="E_VERSION"
         )
+    rest = {key: item for key, item in value.items() if key != DIGEST}
+    if value.get(DIGEST) != digest_of(rest):
+        raise _wrong("it was damaged: its digest is not that of its other parts")
     for known in (RowProof, AbsenceProof):
         if value.get("kind") == known.kind:
             return known.parse(value)
@@ -400,15 +408,13 @@ def _document(proof: Proof, **parts: Any) -> bytes:
         VerificationError: `E_LIMIT`; nobody would read it.
     """
     log_proof = None if proof.log_proof is None else _base64(proof.log_proof)
-    data = canonical(
-        {
-            "type": PROOF_TYPE,
-            "kind": proof.kind,
-            "certificate": _base64(proof.certificate),
-            "log_proof": log_proof,
-        }
-        | parts
-    )
+    value = parts | {
+        "type": PROOF_TYPE,
+        "kind": proof.kind,
+        "certificate": _base64(proof.certificate),
+        "log_proof": log_proof,
+    }
+    data = canonical(value | {DIGEST: digest_of(value)})
     if len(data) > MAX_PROOF:
         raise VerificationError(
             f"the proof would have {len(data):,} bytes, more than the limit of {MAX_PROOF:,}",
@@ -419,7 +425,7 @@ def _document(proof: Proof, **parts: Any) -> bytes:
 
 
 def _reader(value: Any, keys: set[str]) -> ObjectReader:
-    common = {"type", "kind", "certificate", "log_proof"}
+    common = {"type", "kind", "certificate", "log_proof", DIGEST}
     return ObjectReader(value, "the proof", "E_ENVELOPE", common | keys)
 
 

@@ -100,8 +100,8 @@ def _path_of(name: str) -> Path | None:
 def _imports(tree: ast.AST, module: str) -> Iterator[str]:
     """Give what a module imports, in functions too, except for type checkers alone."""
     if isinstance(tree, ast.If) and _for_types(tree.test):
-        for node in tree.orelse:
-            yield from _imports(node, module)
+        for other in tree.orelse:
+            yield from _imports(other, module)
         return
     if isinstance(tree, ast.Import):
         yield from (alias.name for alias in tree.names)
