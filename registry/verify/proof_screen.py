@@ -16,17 +16,13 @@ _PASSED_OVER: Final = ("content_hash", "text")
 
 def checked(proven: Proven) -> list[str]:
     """Return the lines of what a proof shows."""
-    where = f"of {plural(proven.documents, 'row')} of snapshot {proven.snapshot_root}"
-    if proven.row is None:
-        lines = [f"none {where} has the text with SHA-256", f"  {proven.content_hash}"]
-        if proven.compared:
-            return [*lines, "the text you gave is that text"]
-        return [*lines, "you gave no text to compare  → --text FILE"]
     row = proven.row
     lines = [
-        f"row {count(row.number)} {where}",
-        f"  row {count(row.in_shard)} of {clean(row.shard.name, limit=130)}, counting from 0",
-        f"its text has the SHA-256 {proven.content_hash}",
+        f"none of {plural(proven.documents, 'row')} has the text with the SHA-256 below"
+        if row is None
+        else f"row {count(row.number)} of {plural(proven.documents, 'row')}, "
+        f"row {count(row.in_shard)} of {clean(row.shard.name, limit=130)}, counting from 0",
+        *block([("snapshot", proven.snapshot_root), ("text", proven.content_hash)]),
     ]
     if proven.compared:
         lines.append("the text you gave is that text")

@@ -540,8 +540,13 @@ def _proof(path: Path, key: PublicKey | None, text: bytes | None) -> Report:
         certificate = Certificate.parse(statement)
         findings.proven = proofs.check(proof, certificate, text)
         findings.certificate = certificate
-        findings.rows = findings.rows_of = 1 if findings.proven.row is not None else 0
-        findings.not_covered.append("the rest of the snapshot")
+        absent = findings.proven.row is None
+        findings.rows = findings.rows_of = 0 if absent else 1
+        findings.not_covered.append(
+            "similar texts: only these exact bytes are absent"
+            if absent
+            else "the rest of the snapshot"
+        )
     except RegistryError as error:
         findings.add(error, name)
     _no_key(findings)
