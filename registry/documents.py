@@ -202,7 +202,7 @@ class Contents:
         Raises:
             OSError: The disk refused.
         """
-        self._sorter.add(hashes)
+        self._sorter.add(hashes.data)
         self._order.update(hashes.tobytes())
 
     def identity(self) -> Identity:

@@ -15,15 +15,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from registry.core.merkle import HASH_SIZE, ContentTree
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 IN_MEMORY: Final = 1 << 21
 """How many hashes are sorted in memory: 64 MiB of them, and about as much to sort them."""
@@ -50,8 +47,8 @@ class HashSorter:
         self._runs = 0
         self._spill: BinaryIO | None = None
 
-    def add(self, hashes: ReadableBuffer) -> None:
-        """Take hashes, 32 bytes each, such as bytes or a NumPy array of them.
+    def add(self, hashes: bytes | bytearray | memoryview) -> None:
+        """Take hashes, 32 bytes each, such as the `data` of an array of them.
 
         Raises:
             OSError: The disk refused; all hashes are given up.
@@ -134,7 +131,7 @@ class HashSorter:
         )
 
 
-def _array(hashes: ReadableBuffer) -> pa.Array:
+def _array(hashes: bytes | bytearray) -> pa.Array:
     """Return hashes as Arrow, without a copy."""
     buffer = pa.py_buffer(hashes)
     return pa.Array.from_buffers(_TYPE, buffer.size // HASH_SIZE, [None, buffer])

@@ -17,6 +17,24 @@ from cli.output import emit, json_option, progress, say, tell
     help="The signer's public key (PEM), from a source you trust. Without it nothing is valid.",
 )
 @click.option(
+    "--trust",
+    "trust_file",
+    metavar="FILE",
+    envvar="FIRSTHAND_TRUST",
+    help="Instead of a key: a trust file with the keys of signers, logs and witnesses that you "
+    "believe.",
+)
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="A checkpoint of the signer's log that you kept: the log must go on from it.",
+)
+@click.option(
+    "--log",
+    metavar="DIR",
+    help="A newer copy of the signer's log: whether it has the snapshot, and what came after.",
+)
+@click.option(
     "--level",
     type=click.Choice(["files", "content"]),
     envvar="FIRSTHAND_LEVEL",
@@ -31,7 +49,15 @@ from cli.output import emit, json_option, progress, say, tell
 )
 @json_option
 def verify(
-    path: str, key_file: str | None, level: str | None, text_file: str | None, as_json: bool
+    *,
+    path: str,
+    key_file: str | None,
+    trust_file: str | None,
+    checkpoint: str | None,
+    log: str | None,
+    level: str | None,
+    text_file: str | None,
+    as_json: bool,
 ) -> int:
     """Check a snapshot, one shard of it, or a proof, offline with the signer's public key.
 
@@ -47,6 +73,9 @@ def verify(
             report = front.examine(
                 path,
                 key_file=key_file,
+                trust_file=trust_file,
+                checkpoint=checkpoint,
+                log=log,
                 level=level,
                 text_file=text_file,
                 tell=tell,

@@ -44,6 +44,24 @@ def parser() -> argparse.ArgumentParser:
         help="the signer's public key (PEM), from a source you trust; without it nothing is valid",
     )
     made.add_argument(
+        "--trust",
+        dest="trust_file",
+        metavar="FILE",
+        default=os.environ.get("FIRSTHAND_TRUST"),
+        help="instead of a key: a trust file with the keys of signers, logs and witnesses that you "
+        "believe",
+    )
+    made.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="a checkpoint of the signer's log that you kept: the log must go on from it",
+    )
+    made.add_argument(
+        "--log",
+        metavar="DIR",
+        help="a newer copy of the signer's log: whether it has the snapshot, and what came after",
+    )
+    made.add_argument(
         "--level",
         choices=["files", "content"],
         default=os.environ.get("FIRSTHAND_LEVEL"),
@@ -98,6 +116,9 @@ def _answer(options: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
             found = front.examine(
                 asked.path,
                 key_file=asked.key_file,
+                trust_file=asked.trust_file,
+                checkpoint=asked.checkpoint,
+                log=asked.log,
                 level=asked.level,
                 text_file=asked.text_file,
                 tell=tell,

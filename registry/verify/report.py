@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -9,9 +10,10 @@ from typing import Any, Final, Self
 from registry.core.certificate import NOT_PROVEN, Certificate, ShardStatement
 from registry.core.manifest import total
 from registry.errors import InvalidInputError, RegistryError, UnavailableError, VerificationError
-from registry.verify.proofs import Proven
+from registry.verify.found import CopySeen, LogFound, Token, shown
+from registry.verify.shown import Shown
 
-REPORT_TYPE: Final = "firsthand-verification/v0"
+REPORT_TYPE: Final = "firsthand-verification/v1"
 
 
 class Level(StrEnum):
@@ -123,7 +125,12 @@ class Report:
         checked: What was looked at.
         not_covered: Files and parts that no signature covers.
         notes: What is unusual and no failure.
-        proven: What a proof shows, or None.
+        log: What the proof from the log shows, or None if there is none that holds.
+        copy: What the copy of the log is that the caller gave, or None.
+        older: The size of the caller's older checkpoint if the log goes on from it, or None.
+        tokens: Time stamps beside the certificate.
+        as_of: The time of the newest log entry that was seen, or None.
+        proven: What a proof of a row or of absence shows, or None.
     """
 
     kind: str
@@ -136,7 +143,12 @@ class Report:
     checked: Checked
     not_covered: tuple[str, ...]
     notes: tuple[str, ...]
-    proven: Proven | None = None
+    log: LogFound | None = None
+    copy: CopySeen | None = None
+    older: int | None = None
+    tokens: tuple[Token, ...] = ()
+    as_of: dt.datetime | None = None
+    proven: Shown | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -179,6 +191,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values. Of a refused snapshot, no statement is repeated."""
+        refused = self.verdict is Verdict.REFUSED
         return {
             "type": REPORT_TYPE,
             "verdict": self.verdict.value,
@@ -189,13 +202,46 @@ class Report:
             "undecided": [asdict(item) for item in self.obstacles],
             "signer": None if self.signer is None else self.signer.to_json(),
             "checked": asdict(self.checked),
-            "proven": (None if self.failures or self.proven is None else self.proven.to_json()),
+            "proven": None if refused or self.proven is None else self.proven.to_json(),
             "declared": self._declared(),
             "not_covered": list(self.not_covered),
-            "not_known": ["disputes or withdrawals after the certificate was issued"],
+            "as_of": None if refused or self.as_of is None else shown(self.as_of),
+            "log": None if refused or self.log is None else self.log.to_json(),
+            "copy": None if refused or self.copy is None else self.copy.to_json(),
+            "older_checkpoint": None if refused else self.older,
+            "tokens": [] if refused else [item.to_json() for item in self.tokens],
+            "not_known": list(self.not_known),
             "notes": list(self.notes),
             "not_proven": NOT_PROVEN,
         }
+
+    @property
+    def not_known(self) -> tuple[str, ...]:
+        """Return what was not checked and could be, and what nobody could check."""
+        if self.kind == "shard":
+            found = ["whether the snapshot it is of was superseded, and when it was made"]
+        elif self.copy is not None and self.copy.entries:
+            claims = f"; {self.copy.claims:,} came, and the log does not say about what"
+            found = [
+                "what the claims after the snapshot are about" + claims
+                if self.copy.claims
+                else "disputes or withdrawals after the newest entry of the log"
+            ]
+        elif self.copy is not None:
+            found = ["later disputes or newer certificates: the copy of the log has only hashes"]
+        else:
+            found = ["disputes, withdrawals or newer certificates since it was made"]
+        if self.kind != "shard" and self.log is None:
+            found.append("whether the issuer's log has this certificate, and since when")
+        if self.log is not None and not self.log.signed:
+            found.append(
+                "whether the log is signed by its keeper"
+                + (f": {self.log.why_not}" if self.log.why_not else "")
+            )
+        if self.log is not None and not self.log.witnesses:
+            found.append("whether others saw the same log: no witness that you trust cosigned")
+        found += [f"{it.file}: {it.not_checked}" for it in self.tokens if it.not_checked]
+        return tuple(found)
 
     def _declared(self) -> dict[str, Any] | None:
         """Return what the signer says, or None where that must not be repeated."""
@@ -221,7 +267,13 @@ class Report:
                 "exact_duplicates_left_out": said.exact_duplicates_left_out,
                 "evaluations": None if said.evaluations is None else said.evaluations.to_json(),
                 "issued_at": said.issued_at,
-                "log_size": said.log_size,
+                "grades": {
+                    origin: {grade: asdict(it) for grade, it in row.items()}
+                    for origin, row in said.grades.items()
+                },
+                "policy": said.policy.to_json(said.human_fraction),
+                "log": said.log.to_json(),
+                "supersedes": said.supersedes,
                 "builder": said.builder,
             }
         if self.statement is not None:
@@ -252,7 +304,6 @@ class Findings:
     statement: ShardStatement | None = None
     not_covered: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    proven: Proven | None = None
     files: int = 0
     files_of: int = 0
     bytes: int = 0
@@ -260,6 +311,12 @@ class Findings:
     rows_of: int = 0
     statistics: int = 0
     shard_statements: int = 0
+    log: LogFound | None = None
+    copy: CopySeen | None = None
+    older: int | None = None
+    tokens: list[Token] = field(default_factory=list)
+    as_of: dt.datetime | None = None
+    proven: Shown | None = None
 
     def add(self, error: RegistryError, file: str | None = None) -> None:
         """Keep an error: a failure if it says so, else an obstacle."""
@@ -289,5 +346,10 @@ class Findings:
             ),
             not_covered=tuple(self.not_covered),
             notes=tuple(self.notes),
+            log=self.log,
+            copy=self.copy,
+            older=self.older,
+            tokens=tuple(self.tokens),
+            as_of=self.as_of,
             proven=self.proven,
         )

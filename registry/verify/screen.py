@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from registry.core.certificate import NOT_PROVEN
 from registry.core.manifest import total
 from registry.plain_words import block, clean, count, percent, plural, share, size
-from registry.verify import proof_screen
+from registry.verify import rowproof_screen
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from registry.core.certificate import Certificate
     from registry.verify.report import Report
 
@@ -40,9 +43,8 @@ def lines(report: Report) -> list[str]:
         shown += _section("DECLARED, NOT CHECKED HERE", _declared(report))
     shown += _section("NOT COVERED BY THE SIGNATURE", _first(report.not_covered))
     shown += _section("NOTES", _first(report.notes))
-    document = report.to_json()
-    shown += _section("NOT KNOWN", _not_known(report, document["not_known"]))
-    shown += [str(document["not_proven"]), f"exit {report.exit_code}"]
+    shown += _section("NOT KNOWN", _not_known(report))
+    shown += [NOT_PROVEN, f"exit {report.exit_code}"]
     return shown
 
 
@@ -95,22 +97,63 @@ def _checked(report: Report) -> list[str]:
     done = report.checked
     if report.kind == "proof":
         proven = None if report.failures else report.proven
-        return [] if proven is None else proof_screen.checked(proven)
+        return [] if proven is None else [*rowproof_screen.checked(proven), *_log(report)]
     if report.certificate is None and report.statement is None:
         return []
     files = f"{count(done.files)} of {plural(done.files_of, 'file')}"
     if report.level == "files":
         what = f"{files}, {size(done.bytes)}: SHA-256 as signed"
-        return [what, "rows were not read  → --level content"]
+        return [what, "rows were not read  → --level content", *_log(report)]
     rows = f"{count(done.rows)} of {plural(done.rows_of, 'row')}"
     statistics = f"{plural(done.statistics, 'footer statistic')} recomputed"
     inside = f"{plural(done.shard_statements, 'shard')} with a signed statement inside"
-    return [f"{files}, {rows}: text, labels, counts, roots", f"{statistics} · {inside}"]
+    read = f"{files}, {rows}: text, labels, counts, roots"
+    return [read, f"{statistics} · {inside}", *_log(report)]
+
+
+def _log(report: Report) -> list[str]:
+    """Return what the log shows; of a refused snapshot, nothing."""
+    if report.failures:
+        return []
+    shown = []
+    found, copy = report.log, report.copy
+    if found is not None:
+        name = clean(found.origin, limit=100)
+        where = f"entry {count(found.entry)} of the log {name}, {_day(found.time)} by its clock"
+        shown.append(where if found.signed else f"{where}, which nobody whom you trust signed")
+        if found.trusted_witnesses:
+            yours = plural(found.trusted_witnesses, "witness", "witnesses")
+            many = f"{len(found.witnesses)} of your {yours}"
+            names = ", ".join(
+                f"{clean(it.name, limit=60)} on {_day(it.time)}" for it in found.witnesses[:4]
+            )
+            shown.append(f"cosigned by {many}" + (f": {names}" if names else ""))
+    shown += [
+        f"time stamp of {clean(it.authority or '', limit=100)}: there by {_day(it.time)}"
+        for it in report.tokens
+        if it.time is not None
+    ]
+    if report.older is not None:
+        shown.append(
+            f"the log goes on from your checkpoint of {plural(report.older, 'entry', 'entries')}"
+        )
+    if copy is not None:
+        what = "nothing in it takes the snapshot's place or revokes its key"
+        more = what if copy.entries else "it has hashes only"
+        entries = plural(copy.size, "entry", "entries")
+        shown.append(f"the log in --log has {entries}: {more}")
+    if report.as_of is not None:
+        shown.append(f"as of {_day(report.as_of)}, the newest log entry seen")
+    return shown
+
+
+def _day(moment: dt.datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _declared(report: Report) -> list[str]:
     if report.proven is not None:
-        return proof_screen.declared(report.proven)
+        return rowproof_screen.declared(report.proven)
     if report.certificate is not None:
         return _certificate(report.certificate)
     if report.statement is None:
@@ -141,7 +184,12 @@ def _certificate(said: Certificate) -> list[str]:
         f"origin labels  {' · '.join(parts) or 'none'}",
         f"inputs  {_named([f'{item.dataset}@{item.version}' for item in said.inputs])}",
         f"licenses  {_licenses(said)}",
+        f"dates  {_dates(said)}",
     ]
+    if said.policy.cutoff is not None:
+        lines.append(f"cutoff  everything existed before {clean(said.policy.cutoff, limit=40)}")
+    if said.supersedes is not None:
+        lines.append(f"takes the place of certificate {said.supersedes}")
     if said.contested:
         lines.append(f"{plural(said.contested, 'document')} with conflicting claims of origin")
     return lines + _evaluations(said)
@@ -156,6 +204,17 @@ def _evaluations(said: Certificate) -> list[str]:
         f"{count(it.near)} nearly equal · {count(it.passage)} with a shared passage"
         for it in said.evaluations.sets[:_SHOWN]
     ]
+
+
+def _dates(said: Certificate) -> str:
+    """Return the shares of the date grades, the best first."""
+    sums: dict[str, int] = {}
+    for row in said.grades.values():
+        for grade, cell in row.items():
+            sums[grade] = sums.get(grade, 0) + cell.bytes
+    whole = said.manifest.total.bytes
+    parts = [f"{grade} {share(size, whole)}" for grade, size in sorted(sums.items(), reverse=True)]
+    return f"{' · '.join(parts) or 'none'} of bytes; a date never says by whom"
 
 
 def _licenses(said: Certificate) -> str:
@@ -175,9 +234,8 @@ def _named(names: list[str]) -> str:
     return f"{shown} and {len(names) - 8:,} more" if len(names) > 8 else shown
 
 
-def _not_known(report: Report, lines: list[str]) -> list[str]:
-    known = list(lines)
-    if report.certificate is not None and not report.failures:
-        when = clean(report.certificate.issued_at, limit=40)
-        known = [f"disputes or withdrawals after {when}"]
-    return known
+def _not_known(report: Report) -> list[str]:
+    lines = [clean(line, limit=400) for line in report.not_known]
+    if report.kind != "shard" and report.copy is None and lines:
+        lines[0] += "  → --log DIR"
+    return lines

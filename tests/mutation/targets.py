@@ -25,7 +25,7 @@ from registry.core.note import Note, NoteSigner
 from registry.core.proof import inclusion
 from registry.errors import RegistryError, VerificationError
 from registry.verify import Level
-from registry.verify.proofs import Proven
+from registry.verify.shown import Shown
 from tests import snapshots
 from tests.mutation.damage import Damage, blind, knowing, resealed
 from tests.snapshots import SIGNER
@@ -135,7 +135,7 @@ class _Proof:
     def __init__(self, snapshot: Path) -> None:
         self._path = snapshot.parent / "damaged.proof"
 
-    def __call__(self, data: bytes) -> Proven:
+    def __call__(self, data: bytes) -> Shown:
         # A file that does not begin as proofs do is taken for a shard, and refused as one.
         self._path.write_bytes(data)
         shown = verify.examine(self._path, key=KEY).require().proven
@@ -151,7 +151,7 @@ class _TrueProof(_Proof):
         self._rows = [row for part in made.parts for row in part]
         self._hashes = {row["content_hash"] for row in self._rows}
 
-    def __call__(self, data: bytes) -> Proven:
+    def __call__(self, data: bytes) -> Shown:
         shown = super().__call__(data)
         about = bytes.fromhex(shown.content_hash)
         if shown.row is None:

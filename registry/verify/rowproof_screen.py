@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from registry.plain_words import block, clean, count, plural
-from registry.verify.proofs import as_text
+from registry.verify.shown import as_text
 
 if TYPE_CHECKING:
-    from registry.verify.proofs import Proven
+    from registry.verify.shown import Shown
 
 _MOST_COLUMNS: Final = 40
 _PASSED_OVER: Final = ("content_hash", "text")
 
 
-def checked(proven: Proven) -> list[str]:
+def checked(proven: Shown) -> list[str]:
     """Return the lines of what a proof shows."""
     row = proven.row
     lines = [
@@ -33,7 +33,7 @@ def checked(proven: Proven) -> list[str]:
     return lines
 
 
-def declared(proven: Proven) -> list[str]:
+def declared(proven: Shown) -> list[str]:
     """Return what the signer says of the row."""
     if proven.row is None:
         return []

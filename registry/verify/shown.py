@@ -18,7 +18,7 @@ _SHOWN_BYTES: Final = 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class Shown:
     """What a proof shows, if the certificate is to be believed.
 
     Attributes:
@@ -74,7 +74,7 @@ class Proven:
         }
 
 
-def check(proof: Proof, certificate: Certificate, text: bytes | None) -> Proven:
+def check(proof: Proof, certificate: Certificate, text: bytes | None) -> Shown:
     """Return what a proof shows.
 
     Args:
@@ -100,7 +100,7 @@ def check(proof: Proof, certificate: Certificate, text: bytes | None) -> Proven:
             code="E_ROW_PROOF",
             hint="every byte counts, a line break at the end too",
         )
-    return Proven(
+    return Shown(
         proof.kind,
         content_hash.hex(),
         manifest.root,
