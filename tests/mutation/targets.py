@@ -11,27 +11,21 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry import proving, verify
 from registry.core.checkpoint import Checkpoint
 from registry.core.logproof import LogProof
-from registry.core.merkle import leaf_hash, tree_root
-from registry.core.note import Note, NoteSigner
-from registry.core.proof import inclusion
+from registry.core.note import Note
+from registry.core.trust import Trust
 from registry.errors import RegistryError, VerificationError
-from registry.verify import Level
+from registry.verify import Level, Report
+from registry.verify.heads import Signatures, signatures
 from registry.verify.shown import Shown
-from tests import snapshots
+from tests import logs, snapshots
 from tests.mutation.damage import Damage, blind, knowing, resealed
-from tests.snapshots import SIGNER
-
-ORIGIN: Final = "acme.example/log"
-KEY: Final = SIGNER.public
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +71,28 @@ class Score:
 def targets(folder: Path) -> list[Target]:
     """Return everything that is verified; files that must be are written to the folder."""
     long = [snapshots.row(f"text {at}", ("human", "ai")[at % 2]) for at in range(600)]
-    made = snapshots.write(folder / "snap", [long, snapshots.rows(30)])
+    logged = snapshots.logged(folder / "snap", [long, snapshots.rows(30)], witnesses=3)
+    made, trust = logged.snapshot, logged.trust(quorum=3)
+    certificate, log_proof = made.path / "certificate.json", made.path / "certificate.tlog-proof"
     row = proving.row(made.path, 333, with_text=True).to_bytes()
     last = proving.row(made.path, 629).to_bytes()
     absent = proving.absent(made.path, hashlib.sha256(b"nowhere").digest()).to_bytes()
     between = proving.absent(made.path, _between(made)).to_bytes()
-    lone, proof, true = made.shards[1], _Proof(made.path), _TrueProof(made)
+    lone, proof, true = made.shards[1], _Proof(made, trust), _TrueProof(made, trust)
+    note = LogProof.parse(log_proof.read_bytes()).note
+    json = (blind, knowing)
     return [
-        Target("certificate", (made.path / "certificate.json").read_bytes(),
-               _Certificate(made.path), (blind, knowing)),
-        Target("checkpoint", _note().to_bytes(), _checkpoint),
-        Target("log proof", _log_proof().to_bytes(), _log),
-        Target("row proof", row, proof, (blind, knowing)),
-        Target("absence proof", absent, proof, (blind, knowing)),
+        Target("certificate", certificate.read_bytes(), _File(made, trust, certificate), json),
+        Target("checkpoint", note.to_bytes(), _checkpoint(trust)),
+        Target("log proof", log_proof.read_bytes(), _File(made, trust, log_proof)),
+        Target("row proof", row, proof, json),
+        Target("absence proof", absent, proof, json),
         Target("row proof, sealed", row, true, (resealed,)),
         Target("row proof, last leaf, sealed", last, true, (resealed,)),
         Target("absence proof, sealed", absent, true, (resealed,)),
         Target("absence of two leaves, sealed", between, true, (resealed,)),
-        Target("shard, files", lone.read_bytes(), _Shard(made, lone, Level.FILES)),
-        Target("shard, content", lone.read_bytes(), _Shard(made, lone, Level.CONTENT)),
+        Target("shard, files", lone.read_bytes(), _File(made, trust, lone)),
+        Target("shard, content", lone.read_bytes(), _Shard(made, trust, lone)),
         *tokens(folder),
     ]  # fmt: skip
 
@@ -115,30 +112,49 @@ def _between(made: snapshots.Snapshot) -> bytes:
     return number.to_bytes(32)
 
 
-class _Certificate:
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "certificate.json"
-        self._good = self._path.read_bytes()
-        self._folder = folder
+class _File:
+    """One file of a snapshot."""
 
-    def __call__(self, data: bytes) -> None:
+    def __init__(self, made: snapshots.Snapshot, trust: Trust, path: Path) -> None:
+        self._folder, self._trust, self._path = made.path, trust, path
+        self._good = path.read_bytes()
+
+    def __call__(self, data: bytes) -> Report:
         self._path.write_bytes(data)
         try:
-            verify.snapshot(self._folder, key=KEY)
+            return verify.snapshot(self._folder, trust=self._trust, level=self._level)
         finally:
             self._path.write_bytes(self._good)
+
+    _level = Level.FILES
+
+
+class _Shard(_File):
+    """A shard that is read. Rows that are the same in another file are no damage."""
+
+    _level = Level.CONTENT
+
+    def __init__(self, made: snapshots.Snapshot, trust: Trust, path: Path) -> None:
+        super().__init__(made, trust, path)
+        self._table = pq.read_table(path, partitioning=None)
+
+    def __call__(self, data: bytes) -> Report:
+        report = super().__call__(data)
+        if pq.read_table(pa.BufferReader(data), partitioning=None).equals(self._table):
+            raise VerificationError("the same rows, which the report says", code="SAME_ROWS")
+        return report
 
 
 class _Proof:
     """A proof, which is believed or not."""
 
-    def __init__(self, snapshot: Path) -> None:
-        self._path = snapshot.parent / "damaged.proof"
+    def __init__(self, made: snapshots.Snapshot, trust: Trust) -> None:
+        self._path, self._trust = made.path.parent / "damaged.proof", trust
 
     def __call__(self, data: bytes) -> Shown:
         # A file that does not begin as proofs do is taken for a shard, and refused as one.
         self._path.write_bytes(data)
-        shown = verify.examine(self._path, key=KEY).require().proven
+        shown = verify.examine(self._path, trust=self._trust).require().proven
         assert shown is not None
         return shown
 
@@ -146,8 +162,8 @@ class _Proof:
 class _TrueProof(_Proof):
     """A proof. Whoever makes proofs may make one from another, if what it shows is true."""
 
-    def __init__(self, made: snapshots.Snapshot) -> None:
-        super().__init__(made.path)
+    def __init__(self, made: snapshots.Snapshot, trust: Trust) -> None:
+        super().__init__(made, trust)
         self._rows = [row for part in made.parts for row in part]
         self._hashes = {row["content_hash"] for row in self._rows}
 
@@ -166,52 +182,15 @@ class _TrueProof(_Proof):
         return shown
 
 
-class _Shard:
-    """A shard within its snapshot. Rows that are the same in another file are no damage."""
+def _checkpoint(trust: Trust) -> Callable[[bytes], object]:
+    """Return what believes a checkpoint that the log and all its witnesses signed."""
 
-    def __init__(self, made: snapshots.Snapshot, path: Path, level: Level) -> None:
-        self._folder, self._path, self._level = made.path, path, level
-        self._good = path.read_bytes()
-        self._table = pq.read_table(path, partitioning=None)
+    def complain(error: VerificationError) -> None:
+        raise error
 
-    def __call__(self, data: bytes) -> None:
-        self._path.write_bytes(data)
-        try:
-            verify.snapshot(self._folder, key=KEY, level=self._level)
-            found = pq.read_table(pa.BufferReader(data), partitioning=None)
-        finally:
-            self._path.write_bytes(self._good)
-        if self._level is Level.CONTENT and found.equals(self._table):
-            raise VerificationError("the same rows, which the report says", code="SAME_ROWS")
+    def believe(data: bytes) -> Signatures:
+        note = Note.parse(data)
+        Checkpoint.parse(note.text).require_origin(logs.ORIGIN)
+        return signatures(note, logs.ORIGIN, trust, complain)
 
-
-_LOG: Final = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"l" * 32))
-_LEAVES: Final = [b'{"kind":"example","number":%d}' % at for at in range(300)]
-_HASHES: Final = [leaf_hash(leaf) for leaf in _LEAVES]
-
-
-def _note() -> Note:
-    text = Checkpoint(ORIGIN, len(_LEAVES), tree_root(_HASHES)).to_bytes()
-    return Note(text, (_LOG.sign(text),))
-
-
-def _log_proof() -> LogProof:
-    path = inclusion(lambda begin, end: tree_root(_HASHES[begin:end]), 200, len(_LEAVES))
-    return LogProof(200, tuple(path), _note(), _LEAVES[200])
-
-
-def _signed(note: Note) -> None:
-    if _LOG.public not in note.opened([_LOG.public]):
-        raise VerificationError("no signature of the log", code="E_NO_LOG_SIGNATURE")
-
-
-def _checkpoint(data: bytes) -> Checkpoint:
-    note = Note.parse(data)
-    _signed(note)
-    return Checkpoint.parse(note.text)
-
-
-def _log(data: bytes) -> Checkpoint:
-    proof = LogProof.parse(data)
-    _signed(proof.note)
-    return proof.check()
+    return believe
