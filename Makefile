@@ -29,7 +29,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd -P))
 $(shell rm -f $(READY))
 endif
 
-.PHONY: help setup demo test soak check format migrations lock clean
+.PHONY: help setup demo test soak verifier check format migrations lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -45,6 +45,10 @@ test: $(READY) ## all tests but the slow ones
 
 soak: $(READY) ## the slow tests: random damage, crashes, size
 	@$(PY) -m pytest -n auto -m slow $(ARGS)
+	@$(PY) -m tests.mutation.soak --count 100000
+
+verifier: $(READY) ## build dist/firsthand-verify.pyz: verify as one file, for machines without this
+	@$(PY) -m registry.verify.bundle --out dist/firsthand-verify.pyz
 
 migrations: $(READY) ## the tests of the database schema and its history
 	@$(PY) -m pytest -q tests/migrations $(ARGS)

@@ -96,7 +96,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "verify": (
         "cli.commands.verify:verify",
-        "Check a snapshot, or one shard of it, offline with the signer's public key.",
+        "Check a snapshot, one shard of it, or a proof, offline with the signer's public key.",
+    ),
+    "prove": (
+        "cli.commands.prove:prove",
+        "Prove that one row is in a snapshot, or that a text is not, for somebody who has neither.",
     ),
     "serve": (
         "cli.commands.serve:serve",

@@ -114,15 +114,10 @@ class RecordTree:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Append the rows of a batch; a column `text` is passed over."""
-        cells = [
-            _encode(batch.column(index), canonical_type(field.type))
-            for index, field in enumerate(batch.schema)
-            if field.name != "text"
-        ]
         rows = batch.num_rows
         if not rows:
             return
-        encoded = pc.binary_join_element_wise(*cells, pa.scalar(b"", pa.large_binary()))
+        encoded = encode_rows(batch)
         _, offsets, data = encoded.buffers()
         ends = memoryview(offsets).cast("q")
         view = memoryview(data)
@@ -148,6 +143,16 @@ class RecordTree:
     def _close_leaf(self) -> None:
         self._tree.add(self._leaf.digest())
         self._filled = 0
+
+
+def encode_rows(batch: pa.RecordBatch) -> pa.Array:
+    """Return the row encodings of a batch that has rows, without `text`, as large binary values."""
+    cells = [
+        _encode(batch.column(index), canonical_type(field.type))
+        for index, field in enumerate(batch.schema)
+        if field.name != "text"
+    ]
+    return pc.binary_join_element_wise(*cells, pa.scalar(b"", pa.large_binary()))
 
 
 def _encode(column: pa.Array, kind: str | None) -> pa.Array:

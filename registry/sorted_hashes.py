@@ -72,16 +72,24 @@ class HashSorter:
             OSError: The disk refused.
         """
         tree, distinct, last = ContentTree(), 0, b""
+        for ordered in self.ordered():
+            tree.add(ordered)
+            hashes = _array(ordered)
+            distinct += 1 + pc.sum(pc.not_equal(hashes[1:], hashes[:-1]), min_count=0).as_py()
+            distinct -= ordered[:HASH_SIZE] == last
+            last = ordered[-HASH_SIZE:]
+        return tree.root(), distinct
+
+    def ordered(self) -> Iterator[bytes]:
+        """Give all hashes, ascending, in pieces of whole ones; in the end they are given up.
+
+        Raises:
+            OSError: The disk refused.
+        """
         try:
-            for ordered in self._sorted():
-                tree.add(ordered)
-                hashes = _array(ordered)
-                distinct += 1 + pc.sum(pc.not_equal(hashes[1:], hashes[:-1]), min_count=0).as_py()
-                distinct -= ordered[:HASH_SIZE] == last
-                last = ordered[-HASH_SIZE:]
+            yield from self._sorted()
         finally:
             self.discard()
-        return tree.root(), distinct
 
     def discard(self) -> None:
         """Give up the hashes and what was written of them; doing so twice is fine."""

@@ -24,6 +24,7 @@ from jsonschema import Draft202012Validator
 
 from cli.main import EXIT_CODES, main
 from cli.strict_yaml import load
+from registry import proving
 from registry.api.app import create_app
 from registry.core import sources_file
 from registry.core.attest import Envelope, Statement
@@ -255,6 +256,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run("verification", "verify", snap, code=1)
     shard = snap / "data" / "part-00000.parquet"
     made.run("verification", "verify", shard, "--key", key)
+    for number, asked in enumerate((["--row", "3", "--with-text"], ["--absent", str(key)])):
+        proof = folder / f"{number}.proof"
+        assert main(["prove", str(snap), *asked, "--out", str(proof)]) == 0
+        made.run("verification", "verify", proof, "--key", key)
     (snap / "data" / "more").write_text("", "utf-8")
     made.run("verification", *verify, code=3)
     look_after_the_log(made, snap)
@@ -388,6 +393,11 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             json.loads(other.to_statement().to_bytes()),
         ],
         "shard-statement": [json.loads(Envelope.parse(footer).payload)],
+        "proof": [
+            json.loads(proving.row(made.path, 3, with_text=True).to_bytes()),
+            json.loads(proving.row(made.path, 30).to_bytes()),
+            json.loads(proving.absent(made.path, bytes(32)).to_bytes()),
+        ],
     }
 
 

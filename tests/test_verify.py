@@ -1070,7 +1070,7 @@ def test_the_report_is_a_document_with_the_words_of_the_glossary(snap: Snapshot)
     assert json.loads(json.dumps(document)) == document
     assert list(document) == [
         "type", "verdict", "exit_code", "kind", "level", "failures", "undecided", "signer",
-        "checked", "declared", "not_covered", "not_known", "notes", "not_proven",
+        "checked", "proven", "declared", "not_covered", "not_known", "notes", "not_proven",
     ]  # fmt: skip
     assert document["declared"]["documents"] == 40
     assert document["declared"]["snapshot_root"] == snap.certificate.manifest.root

@@ -1,8 +1,8 @@
-"""Check a snapshot, or one shard of it, offline: with the files and a public key only.
+"""Check a snapshot, one shard of it, or a proof, offline: with the files and a public key only.
 
-`snapshot` and `shard` return only when everything asked for was checked and holds; `examine`
-returns the report in any case, for those who show it. Nothing here needs a database, a network or
-pydantic; pyarrow is loaded only when the content is read.
+`snapshot`, `shard` and `proof` return only when everything asked for was checked and holds;
+`examine` returns the report in any case, for those who show it. Nothing here needs a database, a
+network or pydantic; pyarrow is loaded only when the content is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from registry.verify.report import (
     SignedBy,
     Verdict,
 )
-from registry.verify.snapshot import examine, shard, snapshot
+from registry.verify.snapshot import examine, proof, shard, snapshot
 
 __all__ = [
     "Checked",
@@ -27,6 +27,7 @@ __all__ = [
     "SignedBy",
     "Verdict",
     "examine",
+    "proof",
     "shard",
     "snapshot",
 ]

@@ -12,6 +12,7 @@ from registry.core.certificate import Certificate, ShardStatement, open_envelope
 from registry.core.manifest import ShardEntry
 from registry.errors import RegistryError, VerificationError
 from registry.plain_files import open_plain, sha256_of, unreadable
+from registry.verify.opening import has_pyarrow
 from registry.verify.report import Findings, Level
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def check_shards(
         findings: Takes what is found.
         on_progress: Called now and then.
     """
+    if _reads_rows(findings) and not has_pyarrow(findings):
+        return
     linked = (folder / DATA).is_symlink()
     counter = _Counter(folder, certificate, findings.level, on_progress)
     content = _Content(certificate, signing_key, findings) if _reads_rows(findings) else None

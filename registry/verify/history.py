@@ -15,6 +15,7 @@ from typing import Final
 
 from registry.core.certificate import Certificate
 from registry.core.checkpoint import Checkpoint
+from registry.core.logproof import LogProof
 from registry.core.note import Note
 from registry.core.trust import CertificateKey, Trust, Window
 from registry.errors import RegistryError, VerificationError
@@ -70,16 +71,15 @@ class History:
             ),
         )
 
-    def check(self, folder: Path, *, keyid: str, proof: bool, stamped: Stamped) -> None:
+    def check(self, read: Read | None, *, keyid: str, stamped: Stamped) -> None:
         """Check what there is, and whether the certificate's key was good in its time.
 
         Args:
-            folder: The snapshot.
+            read: Reads the proof, or None if there is none.
             keyid: The key that signed the certificate.
-            proof: Whether there is a proof.
             stamped: Checks the tokens about a checkpoint and gives their times.
         """
-        proven = self._proof(folder) if proof else None
+        proven = None if read is None else self._proof(read)
         older = None if self._asked.older is None else self._older(self._asked.older)
         told = None
         if self._asked.log is not None:
@@ -104,15 +104,17 @@ class History:
         moment = None
         if proven is not None and signed is not None:
             moment = signed.time_of(proven.entry.time)
-        self._key(self._trust.certificate_key(keyid), revoked.get(keyid), moment, proof=proof)
+        self._key(
+            self._trust.certificate_key(keyid), revoked.get(keyid), moment, proof=read is not None
+        )
         if self._findings.as_of is None and proven is not None:
             self._findings.as_of = proven.entry.time
 
     # The parts.
 
-    def _proof(self, folder: Path) -> Proven | None:
+    def _proof(self, read: Read) -> Proven | None:
         with self._caught(PROOF):
-            return proofs.read(folder, self._certificate, self._digest)
+            return proofs.check(LogProof.parse(read()), self._certificate, self._digest)
         return None
 
     def _older(self, data: bytes) -> Head | None:
@@ -291,6 +293,9 @@ class History:
         hint = hint or "give a trust file with the log's key, with `--trust`"
         self._findings.obstacles.append(Obstacle(message, hint, file))
 
+
+Read = Callable[[], bytes]
+"""Gives the bytes of the proof, wherever they are."""
 
 Stamped = Callable[[bytes | None], list[dt.datetime]]
 """Checks tokens about the text of a checkpoint and gives their times."""

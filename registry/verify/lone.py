@@ -12,7 +12,7 @@ from registry.core.trust import Trust
 from registry.errors import RegistryError, VerificationError
 from registry.plain_files import open_plain, unreadable
 from registry.verify.history import refused
-from registry.verify.opening import opened, require_key
+from registry.verify.opening import has_pyarrow, opened, require_key
 from registry.verify.report import Findings, Level, Report
 
 Progress = Callable[[int, int], None]
@@ -20,9 +20,11 @@ Progress = Callable[[int, int], None]
 
 def examine(path: Path, trust: Trust | None, on_progress: Progress) -> Report:
     """Return the report of a shard that travels alone; it is always read at level CONTENT."""
+    findings = Findings("shard", Level.CONTENT, files_of=1)
+    if not has_pyarrow(findings):
+        return findings.report()
     from registry.verify.content import ShardReader, Totals, beyond_rows, present
 
-    findings = Findings("shard", Level.CONTENT, files_of=1)
     name = path.name
     try:
         with open_plain(path, name) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -114,3 +115,16 @@ def require_key(findings: Findings) -> None:
             "proves nothing",
         )
     )
+
+
+def has_pyarrow(findings: Findings) -> bool:
+    """Return whether rows can be read; without pyarrow that is what keeps us from deciding."""
+    found = importlib.util.find_spec("pyarrow") is not None
+    if not found:
+        findings.obstacles.append(
+            Obstacle(
+                "rows were not read: `pyarrow` is not installed",
+                hint="install it; without it, snapshots at `--level files` and proofs are checked",
+            )
+        )
+    return found

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from registry.core.certificate import Certificate
 from registry.core.checkpoint import Checkpoint
 from registry.core.entry import Entry
 from registry.core.logproof import LogProof
-from registry.core.note import MAX_NOTE
 from registry.errors import VerificationError
-from registry.plain_files import read_small
 from registry.verify.leaves import parse_entry
 
 PROOF: Final = "certificate.tlog-proof"
@@ -39,27 +36,18 @@ class Proven:
     head: Checkpoint
 
 
-def read(folder: Path, certificate: Certificate, digest: str) -> Proven:
-    """Return the proof of a certificate.
+def check(proof: LogProof, certificate: Certificate, digest: str) -> Proven:
+    """Return what a proof shows of a certificate.
 
     Args:
-        folder: Where it lies.
+        proof: The proof.
         certificate: What it has to be about.
         digest: SHA-256 of the certificate's envelope.
 
     Raises:
-        VerificationError: `E_FILE_MISSING` (no plain file), `E_LIMIT`, `E_ENVELOPE`,
-            `E_NONCANONICAL`, `E_INCLUSION`, `E_CHECKPOINT_ORIGIN`, `E_CLAIM_MISMATCH` or
-            `E_TIME_BRACKET`.
-        UnavailableError: It cannot be read.
+        VerificationError: `E_ENVELOPE`, `E_NONCANONICAL`, `E_INCLUSION`, `E_CHECKPOINT_ORIGIN`,
+            `E_CLAIM_MISMATCH` or `E_TIME_BRACKET`.
     """
-    return check(
-        LogProof.parse(read_small(folder / PROOF, PROOF, limit=MAX_NOTE)), certificate, digest
-    )
-
-
-def check(proof: LogProof, certificate: Certificate, digest: str) -> Proven:
-    """Return what a proof shows of a certificate; see `read`."""
     if proof.entry is None:
         raise VerificationError("the proof does not bring its entry along", code="E_INCLUSION")
     head = Checkpoint.parse(proof.note.text)

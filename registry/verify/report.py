@@ -11,6 +11,7 @@ from registry.core.certificate import NOT_PROVEN, Certificate, ShardStatement
 from registry.core.manifest import total
 from registry.errors import InvalidInputError, RegistryError, UnavailableError, VerificationError
 from registry.verify.found import CopySeen, LogFound, Token, shown
+from registry.verify.shown import Shown
 
 REPORT_TYPE: Final = "firsthand-verification/v1"
 
@@ -114,7 +115,7 @@ class Report:
     """What a verification found.
 
     Attributes:
-        kind: `snapshot`, or `shard` for a shard that travels alone.
+        kind: `snapshot`, `shard` for a shard that travels alone, or `proof`.
         level: The level reached if nothing failed.
         failures: What does not hold, in the order found; the first names the verdict.
         obstacles: What kept us from deciding.
@@ -129,6 +130,7 @@ class Report:
         older: The size of the caller's older checkpoint if the log goes on from it, or None.
         tokens: Time stamps beside the certificate.
         as_of: The time of the newest log entry that was seen, or None.
+        proven: What a proof of a row or of absence shows, or None.
     """
 
     kind: str
@@ -146,6 +148,7 @@ class Report:
     older: int | None = None
     tokens: tuple[Token, ...] = ()
     as_of: dt.datetime | None = None
+    proven: Shown | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -199,6 +202,7 @@ class Report:
             "undecided": [asdict(item) for item in self.obstacles],
             "signer": None if self.signer is None else self.signer.to_json(),
             "checked": asdict(self.checked),
+            "proven": None if refused or self.proven is None else self.proven.to_json(),
             "declared": self._declared(),
             "not_covered": list(self.not_covered),
             "as_of": None if refused or self.as_of is None else shown(self.as_of),
@@ -227,7 +231,7 @@ class Report:
             found = ["later disputes or newer certificates: the copy of the log has only hashes"]
         else:
             found = ["disputes, withdrawals or newer certificates since it was made"]
-        if self.kind == "snapshot" and self.log is None:
+        if self.kind != "shard" and self.log is None:
             found.append("whether the issuer's log has this certificate, and since when")
         if self.log is not None and not self.log.signed:
             found.append(
@@ -312,6 +316,7 @@ class Findings:
     older: int | None = None
     tokens: list[Token] = field(default_factory=list)
     as_of: dt.datetime | None = None
+    proven: Shown | None = None
 
     def add(self, error: RegistryError, file: str | None = None) -> None:
         """Keep an error: a failure if it says so, else an obstacle."""
@@ -346,4 +351,5 @@ class Findings:
             older=self.older,
             tokens=tuple(self.tokens),
             as_of=self.as_of,
+            proven=self.proven,
         )

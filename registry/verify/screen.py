@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from registry.core.certificate import NOT_PROVEN
 from registry.core.manifest import total
 from registry.plain_words import block, clean, count, percent, plural, share, size
+from registry.verify import rowproof_screen
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -94,6 +95,9 @@ def _first(lines: tuple[str, ...]) -> list[str]:
 
 def _checked(report: Report) -> list[str]:
     done = report.checked
+    if report.kind == "proof":
+        proven = None if report.failures else report.proven
+        return [] if proven is None else [*rowproof_screen.checked(proven), *_log(report)]
     if report.certificate is None and report.statement is None:
         return []
     files = f"{count(done.files)} of {plural(done.files_of, 'file')}"
@@ -148,6 +152,8 @@ def _day(moment: dt.datetime) -> str:
 
 
 def _declared(report: Report) -> list[str]:
+    if report.proven is not None:
+        return rowproof_screen.declared(report.proven)
     if report.certificate is not None:
         return _certificate(report.certificate)
     if report.statement is None:
@@ -230,6 +236,6 @@ def _named(names: list[str]) -> str:
 
 def _not_known(report: Report) -> list[str]:
     lines = [clean(line, limit=400) for line in report.not_known]
-    if report.kind == "snapshot" and report.copy is None and lines:
+    if report.kind != "shard" and report.copy is None and lines:
         lines[0] += "  → --log DIR"
     return lines

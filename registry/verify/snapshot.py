@@ -1,4 +1,4 @@
-"""Verify a snapshot folder, or a shard that travels alone."""
+"""Verify a snapshot folder, a shard that travels alone, or a proof."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from registry.core.attest import MAX_ENVELOPE, PublicKey
 from registry.core.certificate import Certificate
 from registry.core.digest import sha256_hex
 from registry.core.manifest import MAX_MANIFEST
+from registry.core.note import MAX_NOTE
 from registry.core.trust import Trust
 from registry.errors import (
     InvalidInputError,
@@ -21,7 +22,7 @@ from registry.errors import (
     VerificationError,
 )
 from registry.plain_files import names_in, read_small
-from registry.verify import lone
+from registry.verify import lone, rowproof
 from registry.verify.files import DATA, Progress, check_shards
 from registry.verify.history import Asked, History
 from registry.verify.opening import key_beside, opened, require_key
@@ -100,32 +101,77 @@ def shard(
     return examine(file, key=key, trust=trust, on_progress=on_progress).require()
 
 
+def proof(
+    path: str | os.PathLike[str],
+    *,
+    key: PublicKey | None = None,
+    trust: Trust | None = None,
+    text: bytes | None = None,
+    checkpoint: bytes | None = None,
+    log: str | os.PathLike[str] | None = None,
+) -> Report:
+    """Return the report of a proof of one row, or of absence, that holds, and of no other.
+
+    Args:
+        path: The proof.
+        key: The signer's public key, from a source you trust. Without it or `trust` nothing can be
+            valid.
+        trust: Instead of a key, all whom you trust.
+        text: The text that it should be about, if you have it.
+        checkpoint: A checkpoint of the signer's log that you kept.
+        log: The folder of a newer copy of that log.
+
+    Raises:
+        VerificationError: Something does not hold; the code is that of the first failure.
+        InvalidInputError: No trusted key was given, or the path is no proof.
+        NotFoundError: There is nothing at the path.
+        UnavailableError: It could not be read.
+    """
+    file = Path(path)
+    if stat.S_ISDIR(_mode(file)) or not rowproof.is_proof(file):
+        raise InvalidInputError(
+            f"`{file}` is no proof", hint="for a snapshot or a shard use `verify.examine`"
+        )
+    return examine(file, key=key, trust=trust, text=text, checkpoint=checkpoint, log=log).require()
+
+
 def examine(
     path: str | os.PathLike[str],
     *,
     key: PublicKey | None = None,
     trust: Trust | None = None,
     level: Level = Level.FILES,
+    text: bytes | None = None,
     checkpoint: bytes | None = None,
     log: str | os.PathLike[str] | None = None,
     on_progress: Progress | None = None,
 ) -> Report:
-    """Return the report of a snapshot folder or a lone shard, whatever it says.
+    """Return the report of a snapshot folder, a lone shard or a proof, whatever it says.
 
-    For those who show reports; everyone else wants `snapshot` or `shard`, whose answer cannot be
-    overlooked. A lone shard is always read at level CONTENT, and no log is about it.
+    For those who show reports; everyone else wants `snapshot`, `shard` or `proof`, whose answer
+    cannot be overlooked. A lone shard is always read at level CONTENT, and no log is about it. A
+    file that begins with `{` is a proof, any other a shard; a text is for proofs only.
 
     Raises:
         NotFoundError: There is nothing at the path.
-        InvalidInputError: Both a key and a trust were given, or a log for a lone shard.
+        InvalidInputError: Both a key and a trust were given, a log for a lone shard, or a text for
+            anything but a proof.
         UnavailableError: The path itself cannot be read.
     """
     if key is not None and trust is not None:
         raise InvalidInputError("both a key and a trust were given", hint="give one of them")
     believed = trust if key is None else Trust.of_key(key)
     place = Path(path)
-    if stat.S_ISDIR(_mode(place)):
-        asked = Asked(believed, checkpoint, None if log is None else Path(log))
+    asked = Asked(believed, checkpoint, None if log is None else Path(log))
+    folder = stat.S_ISDIR(_mode(place))
+    if not folder and rowproof.is_proof(place):
+        return rowproof.examine(place, asked, text)
+    if text is not None:
+        raise InvalidInputError(
+            f"`{place}` is no proof, and a text is compared with proofs only",
+            hint="`firsthand prove` makes the proof of a row or of absence from a snapshot",
+        )
+    if folder:
         return _snapshot(place, asked, level, on_progress or _ignore)
     if checkpoint is not None or log is not None:
         raise InvalidInputError(
@@ -162,7 +208,9 @@ def _snapshot(folder: Path, asked: Asked, level: Level, on_progress: Progress) -
     findings.files_of, findings.rows_of = len(manifest.shards), manifest.total.documents
     stamps = Stamps(folder, present, asked.trust, findings)
     History(certificate, signed.digest, asked, findings).check(
-        folder, keyid=signed.key.keyid, proof=PROOF in present, stamped=stamps.check
+        (lambda: read_small(folder / PROOF, PROOF, limit=MAX_NOTE)) if PROOF in present else None,
+        keyid=signed.key.keyid,
+        stamped=stamps.check,
     )
     _check_manifest(folder, certificate, findings)
     _check_names(folder, present, certificate, findings)

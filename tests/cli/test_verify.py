@@ -146,6 +146,10 @@ def test_level_files_of_a_lone_shard_is_wrong_usage(snap: Snapshot, capsys: Capt
 def test_a_file_that_is_no_shard_exits_3(snap: Snapshot, capsys: Capture) -> None:
     code, shown = run(capsys, "snap/certificate.json", "--key", "acme.pub")
     assert code == 3
+    assert shown.startswith("REFUSED   E_ENVELOPE, do not rely on this proof")
+    assert "give the folder of a snapshot" in shown
+    code, shown = run(capsys, "snap/README.md", "--key", "acme.pub")
+    assert code == 3
     assert shown.startswith("REFUSED   E_NOT_PARQUET")
 
 
