@@ -55,10 +55,10 @@ def audit_seed(root: bytes, nonce: bytes) -> bytes:
 def draw_units(seed: bytes, total: int, draws: int, *, first: int = 1) -> list[int]:
     """Draw units with replacement: u_j = floor(total · PRF(seed, j)), j counting from `first`.
 
-    PRF(seed, j) = SHA-256("firsthand unit v1", a line feed, seed, j as 8 bytes, big-endian) / 2^256:
-    a counter fed to a hash, as the samplers of election audits do (Rivest; Stark). Everything is
-    computed in whole numbers: floats cannot tell units apart beyond 2^53. Two units differ in
-    probability by less than 2^-256. An audit that grows continues with a higher `first`.
+    PRF(seed, j) = SHA-256("firsthand unit v1", a line feed, seed, j as 8 bytes, big-endian) divided
+    by 2^256: a counter fed to a hash, as the samplers of election audits do (Rivest; Stark).
+    Everything is computed in whole numbers: floats cannot tell units apart beyond 2^53. Two units
+    differ in probability by at most 2^-256. An audit that grows continues with a higher `first`.
 
     Args:
         seed: From `audit_seed`.

@@ -88,7 +88,9 @@ def sample_size(
 
     The exact power is summed over binomial numbers of finds and of misjudged controls; it is a
     saw-tooth in n, so a slightly larger audit may have a little less. With controls, half of δ
-    goes to them, as in `Audit.lower`. For an audit that grows it is the power at a single look.
+    goes to them, as in `Audit.lower`; reaching the target in spite of more misjudged controls than
+    it bears would be luck, and is not counted. For an audit that grows it is the power at a single
+    look.
 
     It plans and proves nothing: the bound comes from what is found. The power is that of a
     population that is as human as expected, read by people who err as expected.
