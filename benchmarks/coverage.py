@@ -358,7 +358,7 @@ def controlled(runs: int) -> Iterator[Row]:
     for error in (0.0, 0.1, 0.3):
         called = rng.binomial(400, 0.95 + 0.05 * error, runs)
         misjudged = rng.binomial(60, error, runs)
-        story = f"400 draws, readers call {error:.0%} of AI text human; φ = .95"
+        story = f"400 draws, readers call {error * 100:.0f} % of AI text human; φ = .95"
         made = estimate.less_reader_errors(
             estimate.fixed_lowers(called, 400, DELTA / 2),
             estimate.fixed_uppers(misjudged, 60, DELTA / 2),
@@ -464,7 +464,7 @@ def table(rows: list[Row], of: int | None = None) -> str:
     lines = [f"| What is done | Bound | {head} |", "| --- | --- | --- |"]
     for row in rows:
         method = f"**{row.method}**" if row.ours else row.method
-        lines.append(f"| {row.story} | {method} | {row.wrong:.2%} |".replace("%", " %"))
+        lines.append(f"| {row.story} | {method} | {row.wrong * 100:.2f} % |")
     return "\n".join(lines) + "\n"
 
 

@@ -42,6 +42,7 @@ def test_simulated_risks_are_those_of_the_page(name: str) -> None:
         assert percent(shown[story, method]) == pytest.approx(percent(wrong), abs=0.1)
 
 
+@pytest.mark.slow
 def test_every_simulated_row_of_the_page_has_a_scenario() -> None:
     made = {row.story for scenario in coverage.SCENARIOS.values() for row in scenario(2)}
     assert {story for story, _, _ in rows_of("simulated")} == made
