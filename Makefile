@@ -41,10 +41,10 @@ demo: $(READY) ## the main job on small real data, from files to a certificate
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" sh examples/demo.sh
 
 test: $(READY) ## all tests but the slow ones
-	@$(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 soak: $(READY) ## the slow tests: random damage, crashes, size
-	@$(PY) -m pytest -n auto -m slow $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal -m slow $(ARGS)
 	@$(PY) -m tests.mutation.soak --count 100000
 
 verifier: $(READY) ## build dist/firsthand-verify.pyz: verify as one file, for machines without this

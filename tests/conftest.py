@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
+from tests import shortcuts
 from tests.postgres import PostgresServer, postgres_server
 
 if TYPE_CHECKING:
+    import tests.filled
     import tests.objects
     import tests.world
 
@@ -30,6 +32,9 @@ settings.register_profile(
     "ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "laptop")
+shortcuts.share_compiled_statements()
+# A test that starts Python does not compile the library anew each time, whatever is set here.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +60,16 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def disks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait for no disk, unless the test is marked `synced`."""
+    if request.node.get_closest_marker("synced"):
+        yield
+        return
+    with shortcuts.unsynced(monkeypatch):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -192,6 +207,54 @@ def sqlite_world(migrated_file: Path, tmp_path: Path) -> Iterator[tests.world.Wo
     copy = shutil.copy(migrated_file, tmp_path / "registry.db")
     with World(f"sqlite:///{copy}", tmp_path / "world") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tests.filled.Filled:
+    """The filled registries of this test process."""
+    from tests.filled import Filled
+
+    return Filled(tmp_path_factory.mktemp("filled"))
+
+
+FilledWorld = Callable[[Callable[["tests.world.World"], object]], "tests.world.World"]
+
+
+@pytest.fixture
+def filled_world(
+    backend: str,
+    prepared_url: Callable[[Prepare], str],
+    filled: tests.filled.Filled,
+    request: pytest.FixtureRequest,
+) -> Iterator[FilledWorld]:
+    """A function: `filled_world(fill)` gives a world as `fill(world)` left it.
+
+    It is called once per test process and kind of database; a test asks for one world.
+    """
+    from tests.world import World, migrate
+
+    with ExitStack() as stack:
+
+        def give(fill: Callable[[World], object]) -> World:
+            server = request.getfixturevalue("pg_server") if backend == "postgresql" else None
+            url = prepared_url(migrate)
+            migrated = url if server else url.removeprefix("sqlite:///")
+            return stack.enter_context(filled.again(fill, migrated, server))
+
+        yield give
+
+
+@pytest.fixture
+def filled_sqlite_world(migrated_file: Path, filled: tests.filled.Filled) -> Iterator[FilledWorld]:
+    """The same with a SQLite database, for what has nothing to do with databases."""
+    from tests.world import World
+
+    with ExitStack() as stack:
+
+        def give(fill: Callable[[World], object]) -> World:
+            return stack.enter_context(filled.again(fill, str(migrated_file), None))
+
+        yield give
 
 
 @pytest.fixture(scope="session")

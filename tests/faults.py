@@ -72,6 +72,7 @@ from registry.errors import VerificationError
 from registry.log_files import LogFolder
 from registry.settings import ENV_STATE, HOME_NAME
 from tests.brute import differences
+from tests.sampling import sample
 
 KILLED: Final = -signal.SIGKILL
 BROKEN: Final = 99
@@ -507,7 +508,7 @@ def examine(
         statements: Also before every SQL statement.
         every: Also right after an operation, though nothing is written between that and the
             point before the next one.
-        one_in: Of so many points one.
+        one_in: Of so many points of a kind one, and of every kind at least one.
         kill: Do it; otherwise only the points are counted.
     """
     scenario = SCENARIOS[name]
@@ -525,7 +526,7 @@ def examine(
         for number, point in enumerate(points if kill else ())
         if every or not point.startswith("after") or number == last
     ]
-    for number, point in chosen[::one_in]:
+    for number, point in [chosen[at] for at in sample([name for _, name in chosen], one_in)]:
         report.kills += 1
         place.restore(saved)
         code = die(place, scenario.command, number, statements=statements)

@@ -85,7 +85,8 @@ class PostgresServer:
         name = f"test_{next(self._numbers)}"
         source = make_url(template).database if template else "template0"
         assert source is not None
-        self._run("CREATE DATABASE {} TEMPLATE {}", name, source)
+        # Copying files takes a seventh of the CPU that writing every page to the log as well does.
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, source)
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

@@ -141,14 +141,17 @@ class World:
 
     def __enter__(self) -> Self:
         self.settings = Settings(self.folder / HOME_NAME, "Test team", None, self.url)
-        self.settings.storage.mkdir(parents=True)
-        self.settings.private_key_file.parent.mkdir(mode=0o700)
+        there = self.settings.storage.exists()  # filled before: see `tests/filled.py`
+        self.settings.storage.mkdir(parents=True, exist_ok=True)
+        self.settings.private_key_file.parent.mkdir(mode=0o700, exist_ok=True)
         write_file(self.settings.private_key_file, self.signer.to_pem(), mode=0o600)
         write_file(self.settings.public_key_file, self.signer.public.pem.encode("ascii"))
         write_file(self.settings.config_file, orjson.dumps(self.settings.to_json()))
         self.store = Store(self.settings.storage)
         self.issuer = home.issuer(self.settings, self.signer)
         self.database = Database(self.url)
+        if there:
+            return self
         with self.database.write() as session:
             key = SigningKey(
                 keyid=self.signer.public.keyid,

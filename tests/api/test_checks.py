@@ -10,6 +10,7 @@ from registry.api.routes import checks
 from registry.core.caller import PUBLIC
 from registry.core.dataset import Origin, Role, Visibility
 from tests.api.test_problems import problem
+from tests.conftest import FilledWorld
 from tests.matching.test_scanner import words
 from tests.query.test_whereis import prose
 from tests.world import World
@@ -26,13 +27,16 @@ def check(api: TestClient, *texts: str, **more: Any) -> dict[str, Any]:
     return said
 
 
-@pytest.fixture
-def shelf(world: World) -> World:
+def fill(world: World) -> None:
     world.register(
         "people", [prose(1), prose(2)], origin=Origin.HUMAN, visibility=Visibility.PUBLIC
     )
     world.register("team/models", [prose(3)], origin=Origin.AI)
-    return world
+
+
+@pytest.fixture
+def shelf(filled_world: FilledWorld) -> World:
+    return filled_world(fill)
 
 
 def test_texts_are_checked_as_files_are(shelf: World, ask: Ask) -> None:

@@ -14,6 +14,7 @@ from registry.core.dataset import Origin, Visibility
 from registry.core.digest import sha256_hex
 from tests.api.test_problems import problem
 from tests.api.test_routes import everything
+from tests.conftest import FilledWorld
 from tests.query.test_whereis import prose
 from tests.world import World
 
@@ -28,11 +29,14 @@ def lookup(api: TestClient, *texts: str, **more: Any) -> dict[str, Any]:
     return said
 
 
-@pytest.fixture
-def shelf(world: World) -> World:
+def fill(world: World) -> None:
     world.register("people", [prose(1), prose(2), prose(2)], origin=Origin.HUMAN, license="MIT")
     world.register("team/models", [prose(2), prose(3), prose(1) + " more"], origin=Origin.AI)
-    return world
+
+
+@pytest.fixture
+def shelf(filled_world: FilledWorld) -> World:
+    return filled_world(fill)
 
 
 def test_texts_and_hashes_are_answered_in_their_order(shelf: World, ask: Ask) -> None:

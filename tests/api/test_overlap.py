@@ -11,6 +11,7 @@ from registry.api.routes import overlap
 from registry.core.caller import OPERATOR
 from registry.index.reading import Index
 from registry.query.matrix.table import matrix
+from tests.conftest import FilledWorld
 from tests.query.test_matrix import variant
 from tests.world import World
 
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
     from tests.api.conftest import Ask
 
 
-@pytest.fixture
-def shelf(world: World, ask: Ask) -> TestClient:
+def fill(world: World) -> None:
     world.register("first", [variant(0, 0), "x"])
     world.register("second", [variant(0, 1), "x", "y"])
     world.register("ai", ["x"], origin="ai")
+
+
+@pytest.fixture
+def world(filled_world: FilledWorld) -> World:
+    return filled_world(fill)
+
+
+@pytest.fixture
+def shelf(world: World, ask: Ask) -> TestClient:
     return ask(world)
 
 

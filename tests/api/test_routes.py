@@ -12,6 +12,7 @@ from sqlalchemy import event
 from registry.core.dataset import DatasetRef, Origin, Visibility
 from registry.core.lineage import EdgeKind
 from registry.query import show
+from tests.conftest import FilledWorld
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def names(api: TestClient, query: str = "") -> list[str]:
     return [item["dataset"] for item in everything(api, f"/v1/datasets?limit=2{query}")]
 
 
-@pytest.fixture
-def shelf(world: World) -> World:
+def fill(world: World) -> None:
     world.register("essays", ["By a person."], origin=Origin.HUMAN, license="CC-BY-4.0")
     world.register("team/chat", [{"text": "By a model.", "by": "ai"}], origin_field="by")
     world.register(
@@ -46,7 +46,11 @@ def shelf(world: World) -> World:
     )
     world.register("nobody-said", ["Found."], visibility=Visibility.PUBLIC)
     world.register("essays", ["By a person.", "By another."], origin="human", license="MIT")
-    return world
+
+
+@pytest.fixture
+def shelf(filled_world: FilledWorld) -> World:
+    return filled_world(fill)
 
 
 def test_datasets_come_by_name_in_pages(shelf: World, ask: Ask) -> None:

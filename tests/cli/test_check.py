@@ -18,6 +18,7 @@ import pytest
 
 from registry.core.dataset import Origin, Role
 from tests.cli.running import Cli
+from tests.conftest import FilledWorld
 from tests.matching.test_scanner import edited, words
 from tests.query.test_whereis import prose
 from tests.world import World, write_documents
@@ -25,9 +26,7 @@ from tests.world import World, write_documents
 QUESTIONS = [prose(seed, 30) for seed in range(500, 540)]
 
 
-@pytest.fixture
-def shelf(sqlite_world: World) -> World:
-    world = sqlite_world
+def fill(world: World) -> None:
     world.register("people", [prose(seed) for seed in range(20)], origin="human", license="MIT")
     world.register(
         "models",
@@ -38,7 +37,11 @@ def shelf(sqlite_world: World) -> World:
     )
     world.register("questions", QUESTIONS, origin="human", window=6)
     world.role("questions", Role.EVALUATION)
-    return world
+
+
+@pytest.fixture
+def shelf(filled_sqlite_world: FilledWorld) -> World:
+    return filled_sqlite_world(fill)
 
 
 def page(piece: str, seed: int = 900) -> str:

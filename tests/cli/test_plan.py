@@ -8,6 +8,7 @@ import pytest
 from registry.core.attest import Signer
 from registry.core.dataset import Origin
 from tests.cli.running import Cli
+from tests.conftest import FilledWorld
 from tests.world import World
 
 PLAN = {
@@ -24,13 +25,21 @@ EXPORTED = {
 }  # fmt: skip
 
 
+def fill(world: World) -> None:
+    world.register(
+        "essays", [f"essay {at:03d}" for at in range(60)], origin=Origin.HUMAN, license="MIT"
+    )
+    world.register("chat", [f"reply {at:03d}" for at in range(60)], origin=Origin.AI)
+
+
+@pytest.fixture
+def sqlite_world(filled_sqlite_world: FilledWorld) -> World:
+    return filled_sqlite_world(fill)
+
+
 @pytest.fixture(autouse=True)
 def datasets(sqlite_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTHAND_HOME", str(sqlite_world.home))
-    sqlite_world.register(
-        "essays", [f"essay {at:03d}" for at in range(60)], origin=Origin.HUMAN, license="MIT"
-    )
-    sqlite_world.register("chat", [f"reply {at:03d}" for at in range(60)], origin=Origin.AI)
 
 
 def recipe(text: str, name: str = "mix.yaml") -> str:

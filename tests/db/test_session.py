@@ -138,6 +138,7 @@ def test_any_path_is_a_good_path(tmp_path: Path, name: str) -> None:
     database.dispose()
 
 
+@pytest.mark.synced
 def test_sqlite_is_set_up_to_keep_what_it_says(sqlite_world: World) -> None:
     with sqlite_world.database.engine.connect() as connection:
 

@@ -1,6 +1,6 @@
 """Kill what writes the index wherever it touches the disk or the database, and ask what is left.
 
-    python -m tests.index.kills FOLDER merge|rebuild [--random COUNT]
+    python -m tests.index.kills FOLDER merge|rebuild [--one-in N] [--random COUNT]
 
 As `tests.faults`, whose hooks it uses, with points around every write as well. After each kill the
 answers are compared with those of looking at every document: as they are, after the recovery of
@@ -35,6 +35,7 @@ from registry.index.reading import Index
 from tests.faults import KILLED, Tripwire, in_child
 from tests.index.making import Catalogue, Documents, random_documents
 from tests.index.truth import compare, forget, sketch_all
+from tests.sampling import sample
 from tests.world import START, Clock, World, migrate
 
 WORDS: Final = [f"w{number}" for number in range(60)]
@@ -173,8 +174,10 @@ def rebuilding_scene(folder: Path) -> Scene:
     return Scene(folder, make, act, ask)
 
 
-def examine(scene: Scene, chosen: int | None) -> tuple[list[str], list[str]]:
+def examine(scene: Scene, chosen: int | None, *, one_in: int) -> tuple[list[str], list[str]]:
     """Kill it at its points, or at some drawn at random; return the points and all complaints.
+
+    Of each kind of point, one in so many is tried, and at least one.
 
     Points before SQL statements are only among those that are drawn.
     """
@@ -185,11 +188,9 @@ def examine(scene: Scene, chosen: int | None) -> tuple[list[str], list[str]]:
     code, points = scene.killed(None, statements=statements)
     if code != 0:
         complaints.append(f"without a kill: {scene.folder.with_suffix('.out').read_text('utf-8')}")
-    numbers = [
-        number
-        for number, point in enumerate(points)
-        if point.startswith("before") or number == len(points) - 1
-    ]
+    last = len(points) - 1
+    before = [at for at, point in enumerate(points) if point.startswith("before") or at == last]
+    numbers = [before[at] for at in sample([points[at] for at in before], one_in)]
     if chosen is not None:
         numbers = random.Random(3).choices(range(len(points)), k=chosen)
     for number in numbers:
@@ -207,13 +208,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("scene", choices=["merge", "rebuild"])
+    parser.add_argument("--one-in", type=int, default=1)
     parser.add_argument("--random", type=int)
     given = parser.parse_args()
     configure_mappers()
     # Compiled code is loaded here once, and not by each child.
     band_keys(sketch_all(["a text of a few words"]).signatures, SketchParams())
     make = merging_scene if given.scene == "merge" else rebuilding_scene
-    points, complaints = examine(make(given.folder.resolve() / "scene"), given.random)
+    points, complaints = examine(
+        make(given.folder.resolve() / "scene"), given.random, one_in=given.one_in
+    )
     json.dump({"points": points, "complaints": complaints}, sys.stdout)
 
 

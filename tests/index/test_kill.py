@@ -27,13 +27,19 @@ def examine(folder: Path, *arguments: str) -> list[str]:
 
 
 def test_merging_dies_wherever_it_touches_disk_or_database(tmp_path: Path) -> None:
-    points = examine(tmp_path, "merge")
+    points = examine(tmp_path, "merge", "--one-in", "3")
     assert {"before rename 1", "before fsync 1", "before unlink 1"} <= set(points)
 
 
 def test_rebuilding_dies_wherever_it_touches_disk_or_database(tmp_path: Path) -> None:
-    points = examine(tmp_path, "rebuild")
+    points = examine(tmp_path, "rebuild", "--one-in", "3")
     assert {"before rename 1", "before fsync 1", "before write 1"} <= set(points)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", ["merge", "rebuild"])
+def test_dying_at_every_point(tmp_path: Path, scene: str) -> None:
+    examine(tmp_path, scene)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from registry.query.whereis.finder import Finder
 from registry.query.whereis.places import Searched
 from registry.query.whereis.question import MOST_BYTES, Question
 from registry.query.whereis.search import Answer, Kind, known_text, search, standard_error
+from tests.conftest import FilledWorld
 from tests.world import World
 
 SHARED = Path("/work/shared/data")
@@ -57,8 +58,7 @@ def found(answer: Answer) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.fixture
-def shelf(world: World) -> World:
+def fill(world: World) -> None:
     world.register("first", [prose(1), prose(2), prose(3)], origin=Origin.HUMAN, license="MIT",
                    dates=(DateInterval.parse(DateKind.PUBLISHED, "2019"),))  # fmt: skip
     world.register(
@@ -71,7 +71,11 @@ def shelf(world: World) -> World:
         generator_field="model",
         license="CC0-1.0",
     )
-    return world
+
+
+@pytest.fixture
+def shelf(filled_world: FilledWorld) -> World:
+    return filled_world(fill)
 
 
 def test_an_equal_text_is_found_wherever_it_is_with_both_sides_of_each_conflict(
