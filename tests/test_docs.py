@@ -170,6 +170,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "overlap",
                 "check",
                 "log",
+                "proofs",
             )
         ),
     ],
