@@ -100,8 +100,12 @@ def make(folder: Path, rows: int, size: int) -> None:
                         pa.int64(),
                     ),
                     pa.array([None if o == "human" else "gpt-4" for o in origins], pa.string()),
-                    pa.array([datetime(2019, 1 + at % 12, 1, tzinfo=UTC) for at in range(n)], shards.TIME),
-                    pa.array([datetime(2021, 1 + at % 12, 1, tzinfo=UTC) for at in range(n)], shards.TIME),
+                    pa.array(
+                        [datetime(2019, 1 + at % 12, 1, tzinfo=UTC) for at in range(n)], shards.TIME
+                    ),
+                    pa.array(
+                        [datetime(2021, 1 + at % 12, 1, tzinfo=UTC) for at in range(n)], shards.TIME
+                    ),
                     pa.array(["E1"] * n),
                     pa.array(["CC-BY-4.0"] * n),
                 ],
@@ -149,7 +153,9 @@ def make(folder: Path, rows: int, size: int) -> None:
         ):
             for at in range(source.num_record_batches):
                 out.write_table(pa.Table.from_batches([source.get_batch(at)]), row_group_size=GROUP)
-            out.add_key_value_metadata({shards.STATEMENT_KEY: sign(SIGNER, statement.to_statement())})
+            out.add_key_value_metadata(
+                {shards.STATEMENT_KEY: sign(SIGNER, statement.to_statement())}
+            )
         draft.unlink()
         with path.open("rb") as file:
             files[shard_name(index)] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -186,7 +192,9 @@ def read(folder: Path) -> None:
             for batch in parquet.iter_batches(8192, use_threads=False):
                 column = batch.column("text")
                 _, offsets, data = column.buffers()
-                ends = memoryview(offsets).cast("q")[column.offset : column.offset + len(column) + 1]
+                ends = memoryview(offsets).cast("q")[
+                    column.offset : column.offset + len(column) + 1
+                ]
                 view, ends = memoryview(data), ends.tolist()
                 for begin, end in zip(ends, ends[1:], strict=False):
                     sha256(view[begin:end]).digest()
