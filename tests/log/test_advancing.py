@@ -10,6 +10,7 @@ import threading
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry import checkpoints
 from registry.checkpoints import heads
@@ -173,7 +174,7 @@ def test_a_high_water_file_of_somebody_else_is_no_excuse(story: Story) -> None:
 def test_a_checkpoint_of_another_key_in_the_folder_is_refused(story: Story) -> None:
     story.advance()
     note = LogFolder(story.folder).note()
-    other = NoteSigner(ORIGIN, type(story.signer.key).generate()).sign(note.text)
+    other = NoteSigner(ORIGIN, Ed25519PrivateKey.generate()).sign(note.text)
     forged = type(note)(note.text, (other,))
     (story.folder / "checkpoint").write_bytes(forged.to_bytes())
     assert "no key of the log" in refused(story)
@@ -188,7 +189,7 @@ def test_what_was_signed_and_not_published_is_finished(story: Story) -> None:
         if gone:
             (story.folder / "checkpoint").unlink()
         story.register(f"more-{gone}".lower())
-        story.advance()
+        made = story.advance()
         with story.world.database.read() as session:
             assert session.scalars(sa.select(LogCheckpoint.published)).all() == [True] * (
                 2 + (not gone)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.core.note import NoteSigner, SignatureType
 from registry.db.models import Cosignature
@@ -65,7 +66,7 @@ def test_the_published_checkpoint_carries_cosignatures(story: Story, tmp_path: P
     row = story.advance()
     story.publish(tmp_path / "pub")
     witness = NoteSigner(
-        "witness.example/w", type(story.signer.key).generate(), SignatureType.COSIGNATURE
+        "witness.example/w", Ed25519PrivateKey.generate(), SignatureType.COSIGNATURE
     )
     text = LogFolder(story.folder).note().text
     now = story.world.clock()
