@@ -379,8 +379,8 @@ class Place:
         public half, and nothing may be lost: each key of the catalogue has its private half.
         """
         code, output = self.child("keys show")
-        home = self.folder / HOME_NAME
-        with contextlib.closing(sqlite3.connect(home / "registry.db")) as base:
+        place = self.folder / HOME_NAME
+        with contextlib.closing(sqlite3.connect(place / "registry.db")) as base:
             known = base.execute("SELECT role, keyid FROM signing_keys ORDER BY id").fetchall()
             (leaf,) = base.execute(
                 "SELECT leaf FROM log_entries WHERE kind LIKE 'key.%' ORDER BY position DESC"
@@ -388,7 +388,7 @@ class Place:
         found = [output] if code else []
         private = {
             path.name: Signer.parse(path.read_bytes(), name=str(path)).public.keyid
-            for path in (home / "keys").glob("*.key")
+            for path in (place / "keys").glob("*.key")
         }
         newest, ids = dict(known), {keyid for _, keyid in known}
         names = {"certificate": "issuer.key", "log": "log.key"}
@@ -397,18 +397,18 @@ class Place:
                 found.append(f"{names[role]} is not the newest {role} key")
         if lost := ids - set(private.values()):
             found.append(f"private keys are lost: {lost}")
-        handed = PublicKey.parse((home / "issuer.pub").read_bytes(), name="key").keyid
+        handed = PublicKey.parse((place / "issuer.pub").read_bytes(), name="key").keyid
         if handed != newest["certificate"]:
             found.append("issuer.pub is another key")
         found += [
             f"{path.name} has not taken its place"
-            for path in (home / "keys").glob("*.next")
+            for path in (place / "keys").glob("*.next")
             if path.stem in ids
         ]
-        trust = hashlib.sha256((home / "trust.json").read_bytes()).hexdigest()
+        trust = hashlib.sha256((place / "trust.json").read_bytes()).hexdigest()
         if json.loads(leaf)["facts"]["trust"] != trust:
             found.append("trust.json is not the one that the log names")
-        open_files = [p.name for p in (home / "keys").iterdir() if p.stat().st_mode & 0o077]
+        open_files = [p.name for p in (place / "keys").iterdir() if p.stat().st_mode & 0o077]
         return found + [f"{name} is open to others" for name in open_files]
 
 
