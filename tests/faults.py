@@ -43,6 +43,7 @@ import cli.commands.db
 import cli.commands.dedup
 import cli.commands.init
 import cli.commands.keep
+import cli.commands.keys
 import cli.commands.log
 import cli.commands.plan
 import cli.commands.protect
@@ -64,6 +65,7 @@ from registry import (  # noqa: F401
     roles,
 )
 from registry.blobs import Store
+from registry.core.attest import PublicKey, Signer
 from registry.core.checkpoint import Checkpoint
 from registry.core.sketch import SketchParams, band_keys
 from registry.db import upgrade  # noqa: F401
@@ -93,12 +95,14 @@ class Scenario:
         dies_at: What was killed before that registry came to be as it is: a command, and the
             point where it died.
         again: The exit code of the same command when it was done before.
+        repeats: Whether the command, when it was done before, leaves everything as it is.
     """
 
     command: str
     before: tuple[str, ...] = ()
     dies_at: tuple[str, str] | None = None
     again: int = 0
+    repeats: bool = True
 
 
 ONE: Final = "register {sources}/one.jsonl --name one --origin human"
@@ -129,6 +133,11 @@ SCENARIOS: Final = {
     "evaluation": Scenario(f"{ONE} --role evaluation", (ONE,)),
     "export": Scenario(EXPORT, (ONE,)),
     "export-kept": Scenario(EXPORT, (f"{ONE} --keep",)),
+    "rotate": Scenario("keys rotate", (ONE,), repeats=False),
+    "rotate-log": Scenario("keys rotate --role log", (ONE, "keys rotate"), repeats=False),
+    "revoke": Scenario(
+        "keys revoke {keyid} --from 2020-01-01 --reason because", (ONE, "keys rotate"), again=1
+    ),
     "dedup": Scenario(
         "dedup one labelled --name both --budget one=100% --budget labelled=100%",
         (ONE, "register {sources}/labels.csv --name labelled --text-field text --origin-field by"),
@@ -289,7 +298,9 @@ class Place:
 
     def arguments(self, command: str) -> list[str]:
         """Return a scenario's command as arguments."""
-        return [part.format(sources=self.sources) for part in command.split()]
+        key = self.folder / HOME_NAME / "issuer.pub"
+        keyid = PublicKey.parse(key.read_bytes(), name="key").keyid if key.exists() else ""
+        return [part.format(sources=self.sources, keyid=keyid) for part in command.split()]
 
     def run(self, command: str, wire: Tripwire | None = None, *, statements: bool = False) -> int:
         """Run a command to its end, here in this process."""
@@ -397,9 +408,50 @@ class Place:
         code, output = self.child(f"verify snap --key {HOME_NAME}/issuer.pub")
         return "intact" if code == 0 else output
 
+    def wrong_keys(self) -> list[str]:
+        """Return what is wrong with the keys after a command that finishes what was left.
+
+        The newest key of each role must be the one in its file, the file to hand out must be its
+        public half, and nothing may be lost: each key of the catalogue has its private half.
+        """
+        code, output = self.child("keys show")
+        place = self.folder / HOME_NAME
+        with contextlib.closing(sqlite3.connect(place / "registry.db")) as base:
+            known = base.execute("SELECT role, keyid FROM signing_keys ORDER BY id").fetchall()
+            (leaf,) = base.execute(
+                "SELECT leaf FROM log_entries WHERE kind LIKE 'key.%' ORDER BY position DESC"
+            ).fetchone()
+        found = [output] if code else []
+        private = {
+            path.name: Signer.parse(path.read_bytes(), name=str(path)).public.keyid
+            for path in (place / "keys").glob("*.key")
+        }
+        newest, ids = dict(known), {keyid for _, keyid in known}
+        names = {"certificate": "issuer.key", "log": "log.key"}
+        for role, keyid in newest.items():
+            if private.get(names[role]) != keyid:
+                found.append(f"{names[role]} is not the newest {role} key")
+        if lost := ids - set(private.values()):
+            found.append(f"private keys are lost: {lost}")
+        handed = PublicKey.parse((place / "issuer.pub").read_bytes(), name="key").keyid
+        if handed != newest["certificate"]:
+            found.append("issuer.pub is another key")
+        found += [
+            f"{path.name} has not taken its place"
+            for path in (place / "keys").glob("*.next")
+            if path.stem in ids
+        ]
+        trust = hashlib.sha256((place / "trust.json").read_bytes()).hexdigest()
+        if json.loads(leaf)["facts"]["trust"] != trust:
+            found.append("trust.json is not the one that the log names")
+        open_files = [p.name for p in (place / "keys").iterdir() if p.stat().st_mode & 0o077]
+        return found + [f"{name} is open to others" for name in open_files]
+
 
 IN_A_PLACE: Final = (HOME_NAME, "snap", "state", "public")
 STATE: Final = {
+    "keys": "SELECT role FROM signing_keys ORDER BY id",
+    "revoked": "SELECT revoked_from, reason FROM key_revocations ORDER BY id",
     "log": "SELECT size FROM log_state",
     "entries": "SELECT position, kind FROM log_entries ORDER BY position",
     "versions": """
@@ -554,6 +606,11 @@ def look(
     found += [f"after recovery: {item}" for item in [*place.leftovers(), *place.index()]]
     if scenario.command == EXPORT and place.snapshot() != (intact if done else "absent"):
         found.append(f"after recovery the snapshot is {place.snapshot()}, done: {done}")
+    if scenario.command.startswith("keys "):
+        found += [f"after recovery: {item}" for item in place.wrong_keys()]
+    if done and not scenario.repeats:
+        code, output = place.child(EXPORT, f"verify snap --key {HOME_NAME}/issuer.pub", "db check")
+        return [*found, f"it cannot be used: {output}"] if code else found
     code, output = place.child(scenario.command, "log fsck")
     if code != (scenario.again if done else 0):
         found.append(f"repeated, then checked: {output}")
@@ -561,6 +618,8 @@ def look(
         found.append(f"repeating did not give the new state: {place.state()}")
     if place.snapshot() != intact:
         found.append(f"after repeating the snapshot is {place.snapshot()}")
+    if scenario.command.startswith("keys "):
+        found += [f"after repeating: {item}" for item in place.wrong_keys()]
     return found + [f"after repeating: {item}" for item in [*place.leftovers(), *place.index()]]
 
 
