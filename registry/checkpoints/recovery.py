@@ -116,10 +116,7 @@ def recover(
         with database.write() as session:
             leaves = Leaves(session)
             if case.rebuild or case.behind:
-                sizes = session.scalars(sa.select(LogCheckpoint.size)).all()
-                files.rebuild(leaves, folder, sizes)
-                if (row := newest_published(session)) is not None:
-                    write_file(session, folder, row)
+                _rebuild(session, leaves, case, signer)
             found = heads.read(session, folder, origin=signer.name, state=state)
             heads.require(found, leaves)
             made = sign_next(
@@ -343,6 +340,18 @@ def _clear(case: _Case, *, forked: bool) -> None:
             f"`{error.filename}` cannot be removed: {error.strerror or error}",
             hint="check its rights, then run the command again",
         ) from error
+
+
+def _rebuild(session: Session, leaves: Leaves, case: _Case, signer: NoteSigner) -> None:
+    """Make the folder again, for every checkpoint that somebody may have."""
+    said = [head.checkpoint for head in case.heads]
+    files.rebuild(leaves, case.folder, {item.size for item in said if leaves.extend(item)})
+    keys = heads.log_keys(session, signer.name)
+    there = heads.signed(case.folder / CHECKPOINT, signer.name, keys, by=heads.FOLDER)
+    row = newest_published(session)
+    # One that is newer than the database knows stays: readers must not see it shrink.
+    if row is not None and (there is None or there.checkpoint.size < row.size):
+        write_file(session, case.folder, row)
 
 
 def _ranges(positions: list[int]) -> Iterator[tuple[int, int]]:

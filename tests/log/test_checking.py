@@ -75,11 +75,10 @@ def backdate(story: Story) -> None:
         old = connection.execute(
             sa.select(LogEntry.leaf).where(LogEntry.position == 2)
         ).scalar_one()
-        salts = dict(
-            connection.execute(sa.select(LogSalt.name, LogSalt.salt).where(LogSalt.position == 2))
-            .tuples()
-            .all()
+        found = connection.execute(
+            sa.select(LogSalt.name, LogSalt.salt).where(LogSalt.position == 2)
         )
+        salts = {row.name: row.salt for row in found}
         entry = parse_leaf(old)
         rows = [
             RowBinding(

@@ -50,7 +50,7 @@ def get_checkpoint(registry: RegistryDep, caller: CallerDep) -> Response:
 @router.get(
     "/tile/{path:path}",
     response_class=Response,
-    responses=documented(304, 404)
+    responses=documented(304, 404, 422)
     | _answer("The bytes of the tile.", "application/octet-stream", format="binary"),
 )
 def get_tile(
