@@ -72,7 +72,7 @@ lock: ## write requirements.lock again; UPGRADE=--upgrade takes newer versions
 	"$$tmp/venv/bin/python" -m pip --disable-pip-version-check -qq install "$(UV)"; \
 	echo "lock: resolving"; \
 	"$$tmp/venv/bin/python" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --extra postgres --extra tokens --extra server --extra warc --group dev \
+		--no-header --no-annotate --extra postgres --extra tokens --extra server --extra warc --extra timestamps --group dev \
 		pyproject.toml $(UPGRADE) -o requirements.lock; \
 	if grep -n '://' requirements.lock; then \
 		echo "lock: the lines above hold addresses; requirements.lock must not" >&2; exit 1; fi

@@ -171,6 +171,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "check",
                 "log",
                 "proofs",
+                "keys",
             )
         ),
     ],

@@ -20,14 +20,16 @@ def add(home: str | None, file: str, as_json: bool) -> None:
     checked and kept; later proofs of that state carry them. Others say nothing.
     """
     from cli.context import clock, opened
-    from registry import cosignatures
+    from registry import checkpoints, cosignatures
     from registry.core.note import MAX_NOTE
     from registry.home import log_origin
 
     data = given_bytes(file, "a cosigned checkpoint", limit=MAX_NOTE)
-    with opened(home) as registry, registry.database.write() as session:
-        origin = log_origin(registry.settings, session)
-        done = cosignatures.add(session, data, origin=origin, now=clock())
+    with opened(home) as registry:
+        with registry.database.write() as session:
+            origin = log_origin(registry.settings, session)
+            done = cosignatures.add(session, data, origin=origin, now=clock())
+        checkpoints.refresh(registry.database, registry.settings.log_folder)
     if as_json:
         emit(
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from registry.core.logproof import LogProof
     from registry.db.models import LogCheckpoint
     from registry.places import Place
+
+
+_STAMP: Final = ".tsr"
 
 
 @click.command()
@@ -126,17 +129,23 @@ def prove(home: str | None, ref: str, out: str | None, as_json: bool) -> None:
 
     REF is the number of an entry; a version `name@3`, for its registration; or a snapshot, its
     folder or its `certificate.json`, whose proof is written beside it. The proof brings the entry
-    along, and the newest checkpoint with its cosignatures; one is signed first if need be.
+    along, and of the checkpoints that have it the one that most witnesses and time stamps vouch
+    for; one is signed first if need be. Time stamps are written beside a snapshot's proof.
     """
     from cli.context import opened
+    from registry import timestamps
 
     with opened(home) as registry:
         position, beside = _position(registry, ref)
         if _size_with(registry, position) is None:
             _advance(registry)
         proof = _proof(registry, position)
+        found = _checkpoint(proof.note.to_bytes())
+        with registry.database.read() as session:
+            stamps = timestamps.for_checkpoint(session, found.size)
     target = _written(proof.to_bytes(), out, beside)
-    found = _checkpoint(proof.note.to_bytes())
+    if out is None and beside is not None:
+        _stamp(beside, stamps)
     if as_json:
         emit(
             {
@@ -145,6 +154,7 @@ def prove(home: str | None, ref: str, out: str | None, as_json: bool) -> None:
                 "size": found.size,
                 "root": found.root.hex(),
                 "cosignatures": len(proof.note.signatures) - 1,
+                "time_stamps": len(stamps),
                 "file": None if target is None else str(target),
                 "proof": proof.to_bytes().decode("utf-8"),
             }
@@ -153,6 +163,8 @@ def prove(home: str | None, ref: str, out: str | None, as_json: bool) -> None:
         say(proof.to_bytes().decode("utf-8").rstrip("\n"))
     else:
         say(f"entry {position} is in the log of {count(found.size)}: {clean(str(target))}")
+        witnesses = plural(len(proof.note.signatures) - 1, "cosignature")
+        say(f"with {witnesses} and {plural(len(stamps), 'time stamp')}")
 
 
 @click.command()
@@ -166,8 +178,8 @@ def fsck(home: str | None, as_json: bool) -> int:
     Exit codes: 0 all is as it was logged and signed, 3 it is not: each row and entry is named.
     """
     from cli.context import opened
-    from cli.log_key import log_origin
     from registry import checkpoints, ledger
+    from registry.home import log_origin
     from registry.settings import state_folder
 
     with opened(home) as registry, registry.database.read() as session:
@@ -175,7 +187,7 @@ def fsck(home: str | None, as_json: bool) -> int:
         files = checkpoints.problems(
             session,
             registry.settings.log_folder,
-            origin=log_origin(registry, session),
+            origin=log_origin(registry.settings, session),
             state=state_folder(),
         )
         accepted = [str(item) for item in ledger.exemptions(session)]
@@ -205,7 +217,8 @@ def publish(home: str | None, to: str, hashes_only: bool, as_json: bool) -> None
     """Copy the log to a folder or an object store that any web host can serve.
 
     DEST is a folder or a URI such as `s3://bucket/log`. Only what is new is copied, the
-    checkpoint last. A checkpoint is signed first if there is news.
+    checkpoint last. A checkpoint is signed first if there is news. The trust file goes along, for
+    those who see the log for the first time.
 
     Exit codes: 0 published, 3 another log, or a newer one, is at DEST: it is not touched.
     """
@@ -216,7 +229,11 @@ def publish(home: str | None, to: str, hashes_only: bool, as_json: bool) -> None
     with opened(home) as registry:
         _advance(registry)
         done = checkpoints.publish(
-            registry.database, registry.settings.log_folder, place, hashes_only=hashes_only
+            registry.database,
+            registry.settings.log_folder,
+            place,
+            trust=registry.settings.trust_file,
+            hashes_only=hashes_only,
         )
     if as_json:
         emit(
@@ -466,3 +483,23 @@ def _written(data: bytes, out: str | None, beside: Place | None) -> Place | None
     elif target is not None:
         write_file(target, data)
     return target
+
+
+def _stamp(proof: Place, stamps: list[bytes]) -> None:
+    """Write the time stamps of a snapshot's proof beside it, in place of those of an older one."""
+    from pathlib import Path
+
+    from registry.blobs import write_file
+    from registry.places import publishing
+
+    names = [f"certificate-{number}{_STAMP}" for number in range(1, len(stamps) + 1)]
+    if isinstance(proof, Path):
+        for old in proof.parent.glob(f"certificate-*{_STAMP}"):
+            if old.name not in names:
+                old.unlink()
+    for name, data in zip(names, stamps, strict=True):
+        place = proof.parent / name
+        if isinstance(place, Path):
+            write_file(place, data)
+        else:
+            publishing.put(place, data)

@@ -6,7 +6,7 @@ What other modules call (`folder` is `Settings.log_folder`, `state` is `settings
     advance(database, folder, signer, *, state=, now=, tell=)        a checkpoint of all entries
     proof_of(database, folder, position)                             a proof that brings its entry
     refresh(database, folder)                                        new cosignatures in the file
-    publish(database, folder, to, *, hashes_only=)                   a copy for any web host
+    publish(database, folder, to, *, trust=, hashes_only=)           a copy for any web host
     recover(database, folder, signer, *, state=, now=, …)            go on after a backup came back
     problems(database, folder, *, origin=, state=)                   what `log fsck` finds in files
 

@@ -1,23 +1,29 @@
-"""Proofs that travel alone, made from the tiles of the folder."""
+"""Proofs that travel alone, made from the tiles of the folder.
+
+Of the checkpoints that have an entry, a proof brings the one that most others vouch for: witnesses
+and time-stamp authorities; of several, the newest.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
 from registry import ledger
 from registry.checkpoints import heads
-from registry.checkpoints.advancing import newest_published
 from registry.core.logproof import LogProof
 from registry.core.note import Note
 from registry.core.proof import inclusion
-from registry.db.models import LogEntry
+from registry.db.models import Cosignature, LogCheckpoint, LogEntry, Timestamp
 from registry.db.session import Database
 from registry.errors import ConflictError, NotFoundError, VerificationError
 from registry.log_files import LogFolder
 
 
 def proof_of(database: Database, folder: Path, position: int) -> LogProof:
-    """Return the proof that an entry is in the newest published checkpoint.
+    """Return the proof that an entry is in a published checkpoint.
 
     It brings the entry along, and the cosignatures that the checkpoint has by now.
 
@@ -38,8 +44,8 @@ def proof_of(database: Database, folder: Path, position: int) -> LogProof:
                 f"the log has no entry {position}",
                 hint=f"it has {ledger.size(session):,} entries, counted from 0",
             )
-        row = newest_published(session)
-        if row is None or row.size <= position:
+        row = _vouched_for(session, position)
+        if row is None:
             raise ConflictError(
                 f"entry {position} is in no checkpoint yet", hint="run `firsthand log checkpoint`"
             )
@@ -55,3 +61,21 @@ def proof_of(database: Database, folder: Path, position: int) -> LogProof:
             hint="run `firsthand log fsck`",
         ) from error
     return made
+
+
+def _vouched_for(session: Session, position: int) -> LogCheckpoint | None:
+    """Return the published checkpoint that shows most of an entry, or None."""
+    witnesses = (
+        sa.select(sa.func.count())
+        .where(Cosignature.checkpoint_id == LogCheckpoint.id)
+        .scalar_subquery()
+    )
+    stamps = (
+        sa.select(sa.func.count()).where(Timestamp.log_size == LogCheckpoint.size).scalar_subquery()
+    )
+    return session.scalars(
+        sa.select(LogCheckpoint)
+        .where(LogCheckpoint.published, LogCheckpoint.size > position)
+        .order_by((witnesses + stamps).desc(), LogCheckpoint.size.desc())
+        .limit(1)
+    ).first()

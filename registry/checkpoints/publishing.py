@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from registry.checkpoints import files, heads
 from registry.checkpoints.advancing import newest_published
@@ -18,7 +19,7 @@ from registry.core.tiles import tiles_of
 from registry.db.session import Database
 from registry.errors import ConflictError, InvalidInputError, VerificationError
 from registry.log_files import CHECKPOINT
-from registry.places import Place, Remote
+from registry.places import Place, Remote, contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,24 @@ class Published:
     hashes_only: bool
 
 
-def publish(database: Database, folder: Path, to: Place, *, hashes_only: bool = False) -> Published:
+TRUST: Final = "trust.json"
+
+
+def publish(
+    database: Database,
+    folder: Path,
+    to: Place,
+    *,
+    trust: Path | None = None,
+    hashes_only: bool = False,
+) -> Published:
     """Copy the newest published checkpoint with its tiles, as far as they are not there.
 
     Args:
         database: The catalogue.
         folder: Where the log's files are here; it is locked.
         to: The folder or the prefix.
+        trust: The trust file that goes along, if it is there: whose keys sign the log.
         hashes_only: Leave the entries out. Proofs can be made and checked all the same.
 
     Raises:
@@ -75,6 +87,11 @@ def publish(database: Database, folder: Path, to: Place, *, hashes_only: bool = 
             raise ConflictError(
                 f"somebody else publishes to `{to}`", hint="wait for them, then run this again"
             )
+        said = None if trust is None else contents.read(trust)
+        if said is not None and target.read(TRUST) != said:
+            target.write(TRUST, said)
+            target.sync()
+            written += 1
         data = note.to_bytes()
         if data != before:
             target.write(CHECKPOINT, data)
