@@ -443,10 +443,14 @@ def _of_snapshot(registry: Opened, place: Place) -> tuple[int, Place]:
         raise NotFoundError(f"`{place}` has no `{name}`", hint="name the folder of a snapshot")
     digest = sha256_hex(data)
     with registry.database.read() as session:
-        for position, entry in ledger.entries(session):
-            said = entry["facts"].get("certificate")
-            if entry["kind"] == EntryKind.SNAPSHOT_EXPORTED and said == digest:
-                return position, folder / "certificate.tlog-proof"
+        found = [
+            position
+            for position, entry in ledger.entries(session)
+            if entry["kind"] == EntryKind.SNAPSHOT_EXPORTED
+            and entry["facts"].get("certificate") == digest
+        ]
+    if found:
+        return found[0], folder / "certificate.tlog-proof"
     raise NotFoundError(
         f"the certificate of `{place}` is not in this registry's log",
         hint="ask the registry that issued it",
