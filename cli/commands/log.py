@@ -467,6 +467,9 @@ def _written(data: bytes, out: str | None, beside: Place | None) -> Place | None
     target: Path | Remote | None = beside if out is None else Path(out).absolute()
     if isinstance(target, Remote):
         publishing.put(target, data)
+    elif target is not None and target.exists() and not target.is_file():
+        # A pipe or a terminal is written to; a file that took its place would be another thing.
+        target.write_bytes(data)
     elif target is not None:
         write_file(target, data)
     return target
