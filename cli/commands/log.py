@@ -460,10 +460,14 @@ def _of_snapshot(registry: Opened, place: Place) -> tuple[int, Place]:
         raise NotFoundError(f"`{place}` has no `{name}`", hint="name the folder of a snapshot")
     digest = sha256_hex(data)
     with registry.database.read() as session:
-        for position, entry in ledger.entries(session):
-            said = entry["facts"].get("certificate")
-            if entry["kind"] == EntryKind.SNAPSHOT_EXPORTED and said == digest:
-                return position, folder / "certificate.tlog-proof"
+        found = [
+            position
+            for position, entry in ledger.entries(session)
+            if entry["kind"] == EntryKind.SNAPSHOT_EXPORTED
+            and entry["facts"].get("certificate") == digest
+        ]
+    if found:
+        return found[0], folder / "certificate.tlog-proof"
     raise NotFoundError(
         f"the certificate of `{place}` is not in this registry's log",
         hint="ask the registry that issued it",
@@ -480,6 +484,9 @@ def _written(data: bytes, out: str | None, beside: Place | None) -> Place | None
     target: Path | Remote | None = beside if out is None else Path(out).absolute()
     if isinstance(target, Remote):
         publishing.put(target, data)
+    elif target is not None and target.exists() and not target.is_file():
+        # A pipe or a terminal is written to; a file that took its place would be another thing.
+        target.write_bytes(data)
     elif target is not None:
         write_file(target, data)
     return target

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_a_proof_is_of_what_was_asked_for(cli: Cli, world: World, tmp_path: Path
     assert LogProof.parse(printed.encode()).index == 1
     assert cli("log", "prove", "1", "--out", tmp_path / "one").code == 0
     assert (tmp_path / "one").read_text() == printed
+
+
+def test_a_pipe_is_written_to_and_stays_one(cli: Cli, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert cli("log", "prove", "1", "--out", pipe).code == 0
+        assert LogProof.parse(os.read(reader, 1 << 20)).index == 1
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_what_is_not_in_the_log_is_not_proven(cli: Cli, tmp_path: Path) -> None:

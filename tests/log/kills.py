@@ -30,7 +30,7 @@ MOST: Final = 400
 
 
 def main(url: str, folder: Path, *, statements: bool) -> None:
-    """Kill at one point after the other, until the command comes to its end."""
+    """Kill at one point after the other (with `statements` at all of them), until the command comes to its end."""
     log, state, copy = folder / "log", folder / "state", folder / "copy"
     acknowledged = folder / "acknowledged"
     acknowledged.write_text("")
@@ -74,7 +74,8 @@ def main(url: str, folder: Path, *, statements: bool) -> None:
             raise AssertionError(found)
 
     output = folder / "output"
-    for point in range(MOST):
+    # Between a point after an operation and the one before the next, nothing is written.
+    for point in range(0, MOST, 1 if statements else 2):
 
         def grow(database: Database, point: int = point) -> None:
             append_many(database, 1, start=point)
