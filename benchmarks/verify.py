@@ -2,7 +2,7 @@
 
     python benchmarks/verify.py [--rows 1000000] [--bytes 1000] [--folder DIR] [--repeat 3]
 
-Makes a snapshot of synthetic texts without a registry (no evidence is needed to read it), then takes
+Makes a snapshot of synthetic texts without a registry, then takes
 in turn, each in a process of its own: the CPU of reading all columns with pyarrow, page checksums
 on, and of a SHA-256 of each text; and that of `verify` at both levels. Prints seconds of CPU, MB/s
 and the ratio of the medians. With `--keep` the folder stays for the next run.
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -196,7 +197,7 @@ def read(folder: Path) -> None:
                     column.offset : column.offset + len(column) + 1
                 ]
                 view, ends = memoryview(data), ends.tolist()
-                for begin, end in zip(ends, ends[1:], strict=False):
+                for begin, end in pairwise(ends):
                     sha256(view[begin:end]).digest()
 
 
@@ -251,11 +252,11 @@ def main() -> None:
         for _ in range(asked.repeat):
             for what in ("read", "content", "files"):
                 took.setdefault(what, []).append(cpu(folder, what))
-        medians = {what: statistics.median(it["cpu"] for it in all) for what, all in took.items()}
-        for what, all in took.items():
-            shown = " ".join(f"{it['cpu']:.2f}" for it in all)
+        medians = {what: statistics.median(it["cpu"] for it in runs) for what, runs in took.items()}
+        for what, runs in took.items():
+            shown = " ".join(f"{it['cpu']:.2f}" for it in runs)
             speed = report["bytes"] / 1e6 / medians[what]
-            peak = max(it["peak"] for it in all)
+            peak = max(it["peak"] for it in runs)
             print(f"{what:8} CPU {shown} s · {speed:,.0f} MB/s of text · {peak:,.0f} MiB")
         print(f"content / read = {medians['content'] / medians['read']:.2f} (goal: at most 1.5)")
     finally:
