@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -40,7 +41,7 @@ from registry.core.certificate import (  # noqa: E402
     ShardStatement,
     sign,
 )
-from registry.core.manifest import Manifest, ShardEntry, shard_name  # noqa: E402
+from registry.core.manifest import Manifest, ShardEntry, Tally, shard_name  # noqa: E402
 from registry.core.merkle import shards_root  # noqa: E402
 from registry.sorted_hashes import HashSorter  # noqa: E402
 from tests import logs  # noqa: E402
@@ -59,7 +60,7 @@ def words() -> list[str]:
     ]
 
 
-def batches(rows: int, size: int):
+def batches(rows: int, size: int) -> Iterator[tuple[int, list[str]]]:
     rng, known = random.Random(11), words()
     for begin in range(0, rows, GROUP):
         count = min(GROUP, rows - begin)
@@ -74,14 +75,16 @@ def batches(rows: int, size: int):
 
 def make(folder: Path, rows: int, size: int) -> None:
     (folder / "data").mkdir(parents=True)
-    entries, sums, everything, files, sorter = [], [], {}, {}, HashSorter()
+    entries, sums, files, sorter = [], [], {}, HashSorter()
+    everything: dict[shards.Kind, Tally] = {}
     issuer = Issuer("Benchmark", None, SIGNER.public.pem)
     parts = [(at, min(SHARD_ROWS, rows - at)) for at in range(0, rows, SHARD_ROWS)]
     pending = batches(rows, size)
     # Written twice, because the statement inside a shard names the root of all of them.
     drafts = []
     for index, (_, count) in enumerate(parts):
-        tree, counts, tables, have = shards.RecordTree(), {}, [], 0
+        tree, tables, have = shards.RecordTree(), [], 0
+        counts: dict[shards.Kind, Tally] = {}
         while have < count:
             begin, texts = next(pending)
             hashes = [hashlib.sha256(text.encode()).digest() for text in texts]
@@ -196,8 +199,8 @@ def read(folder: Path) -> None:
                 ends = memoryview(offsets).cast("q")[
                     column.offset : column.offset + len(column) + 1
                 ]
-                view, ends = memoryview(data), ends.tolist()
-                for begin, end in pairwise(ends):
+                view = memoryview(data)
+                for begin, end in pairwise(ends.tolist()):
                     sha256(view[begin:end]).digest()
 
 
@@ -214,7 +217,8 @@ def cpu(folder: Path, what: str) -> dict[str, float]:
         text=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def one(folder: Path, what: str) -> None:
