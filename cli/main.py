@@ -148,7 +148,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Show an entry of the log, and whether the rows that it binds are as they were.",
     ),
     "log prove": (
-        "cli.commands.log:prove",
+        "cli.commands.log_prove:prove",
         "Prove that something is in the log, to somebody who has the log's key and nothing else.",
     ),
     "log fsck": (

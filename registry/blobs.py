@@ -327,11 +327,16 @@ def sync_tree(folder: Path) -> None:
 def write_file(target: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a whole file: nobody ever sees a part of it, also after a crash.
 
+    What is there and no file, such as a pipe or `/dev/null`, is written into, and stays what it is.
+
     Raises:
         UnavailableError: The disk refused.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            target.write_bytes(data)
+            return
         make_folder(target.parent)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(handle, "wb") as file:

@@ -166,3 +166,16 @@ def test_a_tree_is_synced_with_everything_in_it(
     everything = [tmp_path / "t", *(tmp_path / "t").rglob("*")]
     assert sorted(synced) == sorted(path.stat().st_ino for path in everything)
     assert synced[-1] == (tmp_path / "t").stat().st_ino
+
+
+def test_what_is_no_file_is_written_into_and_stays_what_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(pipe, b"a proof")
+        assert os.read(reader, 100) == b"a proof"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

@@ -1,26 +1,18 @@
-"""`firsthand log checkpoint`, `show`, `prove`, `fsck`, `publish` and `recover`."""
+"""`firsthand log checkpoint`, `show`, `fsck`, `publish` and `recover`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.output import block, clean, count, emit, json_option, plural, say, tell
+from cli.signed_log import advance, checkpoint_of, note_of, size_with
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cli.context import Opened
     from registry.checkpoints import Recovery
-    from registry.core.checkpoint import Checkpoint
-    from registry.core.logproof import LogProof
-    from registry.db.models import LogCheckpoint
-    from registry.places import Place
-
-
-_STAMP: Final = ".tsr"
 
 
 @click.command()
@@ -39,10 +31,10 @@ def checkpoint(home: str | None, as_json: bool) -> None:
     from registry.core.evidence import iso_time, to_micros
 
     with opened(home) as registry:
-        row = _advance(registry)
-        note = _note(registry, row)
+        row = advance(registry)
+        note = note_of(registry, row)
     if as_json:
-        found = _checkpoint(note)
+        found = checkpoint_of(note)
         emit(
             {
                 "origin": found.origin,
@@ -84,7 +76,7 @@ def show(home: str | None, position: int, as_json: bool) -> int:
             )
         entry = parse_leaf(row.leaf)
         rows = ledger.bound_by(session, position, entry)
-        signed = _size_with(registry, position)
+        signed = size_with(registry, position)
     time = iso_time(to_micros(entry.time))
     if as_json:
         emit(
@@ -113,58 +105,6 @@ def show(home: str | None, position: int, as_json: bool) -> int:
         for line in block([*lines, ("signed", where)]):
             say(line)
     return 3 if any(item.problem and not item.excused for item in rows) else 0
-
-
-@click.command()
-@click.argument("ref", metavar="REF")
-@click.option(
-    "--out",
-    metavar="FILE",
-    help="Where the proof goes; default: printed, and for a snapshot its `certificate.tlog-proof`.",
-)
-@json_option
-@click.pass_obj
-def prove(home: str | None, ref: str, out: str | None, as_json: bool) -> None:
-    """Prove that something is in the log, to somebody who has the log's key and nothing else.
-
-    REF is the number of an entry; a version `name@3`, for its registration; or a snapshot, its
-    folder or its `certificate.json`, whose proof is written beside it. The proof brings the entry
-    along, and of the checkpoints that have it the one that most witnesses and time stamps vouch
-    for; one is signed first if need be. Time stamps are written beside a snapshot's proof.
-    """
-    from cli.context import opened
-    from registry import timestamps
-
-    with opened(home) as registry:
-        position, beside = _position(registry, ref)
-        if _size_with(registry, position) is None:
-            _advance(registry)
-        proof = _proof(registry, position)
-        found = _checkpoint(proof.note.to_bytes())
-        with registry.database.read() as session:
-            stamps = timestamps.for_checkpoint(session, found.size)
-    target = _written(proof.to_bytes(), out, beside)
-    if out is None and beside is not None:
-        _stamp(beside, stamps)
-    if as_json:
-        emit(
-            {
-                "position": position,
-                "origin": found.origin,
-                "size": found.size,
-                "root": found.root.hex(),
-                "cosignatures": len(proof.note.signatures) - 1,
-                "time_stamps": len(stamps),
-                "file": None if target is None else str(target),
-                "proof": proof.to_bytes().decode("utf-8"),
-            }
-        )
-    elif target is None:
-        say(proof.to_bytes().decode("utf-8").rstrip("\n"))
-    else:
-        say(f"entry {position} is in the log of {count(found.size)}: {clean(str(target))}")
-        witnesses = plural(len(proof.note.signatures) - 1, "cosignature")
-        say(f"with {witnesses} and {plural(len(stamps), 'time stamp')}")
 
 
 @click.command()
@@ -227,7 +167,7 @@ def publish(home: str | None, to: str, hashes_only: bool, as_json: bool) -> None
 
     place = places.parse(to)
     with opened(home) as registry:
-        _advance(registry)
+        advance(registry)
         done = checkpoints.publish(
             registry.database,
             registry.settings.log_folder,
@@ -284,7 +224,7 @@ def recover(
     from pathlib import Path
 
     from cli.context import clock, opened
-    from cli.log_key import log_signer
+    from cli.signed_log import log_signer
     from registry import checkpoints
     from registry.settings import state_folder
 
@@ -377,136 +317,3 @@ def _kept(registry: Opened, reason: str) -> str:
     target = registry.settings.home / "recoveries" / f"{digest}.json"
     write_file(target, data.encode("utf-8"), mode=0o600)
     return digest
-
-
-def _advance(registry: Opened) -> LogCheckpoint:
-    from cli.context import clock
-    from cli.log_key import log_signer
-    from registry import checkpoints
-    from registry.settings import state_folder
-
-    return checkpoints.advance(
-        registry.database,
-        registry.settings.log_folder,
-        log_signer(registry),
-        state=state_folder(),
-        now=clock(),
-        tell=tell,
-    )
-
-
-def _note(registry: Opened, row: LogCheckpoint) -> bytes:
-    from registry.checkpoints.heads import with_cosignatures
-
-    with registry.database.read() as session:
-        return with_cosignatures(session, row)
-
-
-def _checkpoint(note: bytes) -> Checkpoint:
-    from registry.core.checkpoint import Checkpoint
-    from registry.core.note import Note
-
-    return Checkpoint.parse(Note.parse(note).text)
-
-
-def _size_with(registry: Opened, position: int) -> int | None:
-    """Return the size of the newest published checkpoint, if it has an entry."""
-    from registry.checkpoints.advancing import newest_published
-
-    with registry.database.read() as session:
-        row = newest_published(session)
-        return row.size if row is not None and row.size > position else None
-
-
-def _proof(registry: Opened, position: int) -> LogProof:
-    from registry import checkpoints
-
-    return checkpoints.proof_of(registry.database, registry.settings.log_folder, position)
-
-
-def _position(registry: Opened, ref: str) -> tuple[int, Place | None]:
-    """Return the entry that is meant, and where its proof goes by default."""
-    from pathlib import Path
-
-    from registry import ledger, places
-    from registry.core.dataset import DatasetRef
-    from registry.errors import NotFoundError
-    from registry.query import catalogue
-
-    if ref.isascii() and ref.isdecimal():
-        return int(ref), None
-    place = places.parse(ref)
-    if not isinstance(place, Path) or place.exists():
-        return _of_snapshot(registry, place)
-    with registry.database.read() as session:
-        version = catalogue.version(session, DatasetRef.parse(ref))
-        position = ledger.position_of(session, "dataset_versions", version.id)
-    if position is None:
-        raise NotFoundError(f"no entry of the log binds `{ref}`", hint="run `firsthand log fsck`")
-    return position, None
-
-
-def _of_snapshot(registry: Opened, place: Place) -> tuple[int, Place]:
-    from registry import ledger
-    from registry.core.digest import sha256_hex
-    from registry.core.entry import EntryKind
-    from registry.errors import NotFoundError
-    from registry.places import contents
-
-    name = "certificate.json"
-    folder = place.parent if place.name == name else place
-    data = contents.read(folder / name)
-    if data is None:
-        raise NotFoundError(f"`{place}` has no `{name}`", hint="name the folder of a snapshot")
-    digest = sha256_hex(data)
-    with registry.database.read() as session:
-        found = [
-            position
-            for position, entry in ledger.entries(session)
-            if entry["kind"] == EntryKind.SNAPSHOT_EXPORTED
-            and entry["facts"].get("certificate") == digest
-        ]
-    if found:
-        return found[0], folder / "certificate.tlog-proof"
-    raise NotFoundError(
-        f"the certificate of `{place}` is not in this registry's log",
-        hint="ask the registry that issued it",
-    )
-
-
-def _written(data: bytes, out: str | None, beside: Place | None) -> Place | None:
-    """Write a proof where it goes, and return where that is; None where it is printed."""
-    from pathlib import Path
-
-    from registry.blobs import write_file
-    from registry.places import Remote, publishing
-
-    target: Path | Remote | None = beside if out is None else Path(out).absolute()
-    if isinstance(target, Remote):
-        publishing.put(target, data)
-    elif target is not None and target.exists() and not target.is_file():
-        # A pipe or a terminal is written to; a file that took its place would be another thing.
-        target.write_bytes(data)
-    elif target is not None:
-        write_file(target, data)
-    return target
-
-
-def _stamp(proof: Place, stamps: list[bytes]) -> None:
-    """Write the time stamps of a snapshot's proof beside it, in place of those of an older one."""
-    from pathlib import Path
-
-    from registry.blobs import write_file
-    from registry.places import publishing
-
-    names = [f"certificate-{number}{_STAMP}" for number in range(1, len(stamps) + 1)]
-    if isinstance(proof, Path):
-        for old in proof.parent.glob(f"certificate-*{_STAMP}"):
-            if old.name not in names:
-                old.unlink()
-    for name, data in zip(names, stamps, strict=True):
-        place = proof.parent / name
-        if isinstance(place, Path):
-            write_file(place, data)
-        else:
-            publishing.put(place, data)
