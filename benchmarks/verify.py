@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -59,7 +60,7 @@ def words() -> list[str]:
     ]
 
 
-def batches(rows: int, size: int):
+def batches(rows: int, size: int) -> Iterator[tuple[int, list[str]]]:
     rng, known = random.Random(11), words()
     for begin in range(0, rows, GROUP):
         count = min(GROUP, rows - begin)
@@ -74,14 +75,19 @@ def batches(rows: int, size: int):
 
 def make(folder: Path, rows: int, size: int) -> None:
     (folder / "data").mkdir(parents=True)
-    entries, sums, everything, files, sorter = [], [], {}, {}, HashSorter()
+    entries: list[ShardEntry] = []
+    sums: list[shards.Counts] = []
+    everything: shards.Counts = {}
+    files: dict[str, str] = {}
+    sorter = HashSorter()
     issuer = Issuer("Benchmark", None, SIGNER.public.pem)
     parts = [(at, min(SHARD_ROWS, rows - at)) for at in range(0, rows, SHARD_ROWS)]
     pending = batches(rows, size)
     # Written twice, because the statement inside a shard names the root of all of them.
     drafts = []
     for index, (_, count) in enumerate(parts):
-        tree, counts, tables, have = shards.RecordTree(), {}, [], 0
+        counts: shards.Counts = {}
+        tree, tables, have = shards.RecordTree(), list[pa.Table](), 0
         while have < count:
             begin, texts = next(pending)
             hashes = [hashlib.sha256(text.encode()).digest() for text in texts]
@@ -196,8 +202,8 @@ def read(folder: Path) -> None:
                 ends = memoryview(offsets).cast("q")[
                     column.offset : column.offset + len(column) + 1
                 ]
-                view, ends = memoryview(data), ends.tolist()
-                for begin, end in pairwise(ends):
+                view = memoryview(data)
+                for begin, end in pairwise(ends.tolist()):
                     sha256(view[begin:end]).digest()
 
 
@@ -214,7 +220,7 @@ def cpu(folder: Path, what: str) -> dict[str, float]:
         text=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
 
 
 def one(folder: Path, what: str) -> None:

@@ -548,6 +548,7 @@ def test_whoever_is_interrupted_leaves_nothing(
             world.folder / "snap",
             signer=world.signer,
             issuer=world.issuer,
+            log=world.log,
             clock=world.clock,
             threads=2,
             on_progress=interrupt,
@@ -567,7 +568,7 @@ def test_the_certificate_says_what_the_plan_says(sqlite_world: World) -> None:
     assert said.human_fraction == made.human
     assert said.contested == 3
     assert said.exact_duplicates_left_out == made.duplicates
-    assert said.log_size == made.log_size
+    assert said.log.size == made.log_size
     assert [item.documents for item in said.inputs] == [item.documents for item in made.inputs]
     assert sum(said.words.values()) == made.words
     assert said.manifest.plan == made.digest
