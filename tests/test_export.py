@@ -529,7 +529,7 @@ def test_another_key_than_the_registry_knows_signs_nothing(sqlite_world: World) 
     world = sqlite_world
     world.register("essays", texts(5), origin=Origin.HUMAN)
     world.signer = OTHER
-    with pytest.raises(ConflictError, match="not a key of this registry"):
+    with pytest.raises(ConflictError, match="not the newest certificate key"):
         world.export({"sources": ["essays"]})
     nothing_is_left(world)
 
