@@ -41,7 +41,7 @@ from registry.core.certificate import (  # noqa: E402
     ShardStatement,
     sign,
 )
-from registry.core.manifest import Manifest, ShardEntry, Tally, shard_name  # noqa: E402
+from registry.core.manifest import Manifest, ShardEntry, shard_name  # noqa: E402
 from registry.core.merkle import shards_root  # noqa: E402
 from registry.sorted_hashes import HashSorter  # noqa: E402
 from tests import logs  # noqa: E402
@@ -75,16 +75,19 @@ def batches(rows: int, size: int) -> Iterator[tuple[int, list[str]]]:
 
 def make(folder: Path, rows: int, size: int) -> None:
     (folder / "data").mkdir(parents=True)
-    entries, sums, files, sorter = [], [], {}, HashSorter()
-    everything: dict[shards.Kind, Tally] = {}
+    entries: list[ShardEntry] = []
+    sums: list[shards.Counts] = []
+    everything: shards.Counts = {}
+    files: dict[str, str] = {}
+    sorter = HashSorter()
     issuer = Issuer("Benchmark", None, SIGNER.public.pem)
     parts = [(at, min(SHARD_ROWS, rows - at)) for at in range(0, rows, SHARD_ROWS)]
     pending = batches(rows, size)
     # Written twice, because the statement inside a shard names the root of all of them.
     drafts = []
     for index, (_, count) in enumerate(parts):
-        tree, tables, have = shards.RecordTree(), [], 0
-        counts: dict[shards.Kind, Tally] = {}
+        counts: shards.Counts = {}
+        tree, tables, have = shards.RecordTree(), list[pa.Table](), 0
         while have < count:
             begin, texts = next(pending)
             hashes = [hashlib.sha256(text.encode()).digest() for text in texts]
@@ -217,8 +220,7 @@ def cpu(folder: Path, what: str) -> dict[str, float]:
         text=True,
         check=True,
     )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    return dict(json.loads(done.stdout))
 
 
 def one(folder: Path, what: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from registry import checkpoints, verify
+from registry.checkpoints.leaves import Leaves
 from registry.core.dataset import Role
 from registry.core.digest import sha256_hex
 from registry.core.evidence import DateInterval, DateKind, instant_range, iso_time
@@ -29,6 +30,12 @@ def said(path: Path) -> dict[str, Any]:
     predicate = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
     assert isinstance(predicate, dict)
     return predicate
+
+
+def root_of(leaves: Leaves, size: int) -> str:
+    root = leaves.root(size)
+    assert root is not None
+    return root.hex()
 
 
 def essays(world: World, **more: Any) -> None:
@@ -60,11 +67,11 @@ def test_the_state_that_a_certificate_names_is_that_of_the_entries(world: World)
     second = world.export(MIX | {"exclude_evaluations": False}, "two")
     root = said(second.path)["log"]["checkpoint"]["root"]
     with world.database.read() as session:
-        leaves = checkpoints.leaves.Leaves(session)
-    assert (leaves.root(303) or b"").hex() == root
+        leaves = Leaves(session)
+    assert root_of(leaves, 303) == root
     shutil.rmtree(world.settings.log_folder / "tile")
     state = world.export(MIX | {"exclude_evaluations": False, "seed": 4}, "three")
-    assert said(state.path)["log"]["checkpoint"]["root"] == (leaves.root(304) or b"").hex()
+    assert said(state.path)["log"]["checkpoint"]["root"] == root_of(leaves, 304)
 
 
 def test_dates_make_grades_and_the_cutoff_of_the_recipe_is_stated(world: World) -> None:
