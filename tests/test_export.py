@@ -122,7 +122,7 @@ def cell(value: Any) -> bytes:
 COLUMNS = [
     ("text", "text"), ("content_hash", "bytes"), ("dataset", "text"), ("version", "integer"),
     ("origin", "text"), ("human_bytes", "integer"), ("generator", "text"), ("not_before", "time"),
-    ("not_after", "time"), ("license", "text"),
+    ("not_after", "time"), ("date_grade", "text"), ("license", "text"),
 ]  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def oracle(path: Path) -> dict[str, Any]:
         "plan": json.loads((path / "manifest.json").read_bytes())["plan"],
         "record_root": record_root.hex(),
         "shards": shards,
-        "type": "firsthand-manifest/v0",
+        "type": "firsthand-manifest/v1",
     }
 
 
