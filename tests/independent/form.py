@@ -37,7 +37,7 @@ def plain(path: Path, limit: int, missing: str = "") -> bytes:
     try:
         state = path.lstat()
         if not stat.S_ISREG(state.st_mode):
-            raise RefusedError(missing or "E_FILE_MISSING", f"{path.name} is no plain file")
+            raise RefusedError("E_FILE_MISSING", f"{path.name} is no plain file")
         if state.st_size > limit:
             raise RefusedError("E_LIMIT", f"{path.name} has {state.st_size} bytes")
         return path.read_bytes()
@@ -49,13 +49,13 @@ def plain(path: Path, limit: int, missing: str = "") -> bytes:
         raise OpenError(f"{path}: {error}") from None
 
 
-def unbase64(text: str, code: str = "E_NONCANONICAL") -> bytes:
+def unbase64(text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise RefusedError(code, "not base64") from None
+        raise RefusedError("E_ENVELOPE", "not base64") from None
     if base64.b64encode(data).decode() != text:
-        raise RefusedError(code, "base64 in another form")
+        raise RefusedError("E_NONCANONICAL", "base64 in another form")
     return data
 
 
@@ -108,7 +108,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int:
     if len(text) > 17 or abs(int(text)) > LARGEST:
-        raise RefusedError("E_NONCANONICAL", f"a number beyond 2^53: {text[:20]}")
+        raise RefusedError("E_LIMIT", f"a number beyond 2^53: {text[:20]}")
     return int(text)
 
 

@@ -43,6 +43,18 @@ COLUMNS = [
     ("human_bytes", "integer"), ("generator", "text"), ("not_before", "time"), ("not_after", "time"),
     ("date_grade", "text"), ("license", "text"),
 ]  # fmt: skip
+FIXED = {
+    "shard": {"hash": "firsthand-hash/v1"},
+    "snapshot": {
+        "manifest.type": "firsthand-manifest/v1",
+        "manifest.hash": "firsthand-hash/v1",
+        "not_proven": "This does not prove that any text was written by a person, or may be used.",
+        **dict.fromkeys(
+            ("audits", "deduplication.near", "human_fraction.evidenced", "human_fraction.audited"),
+            "not_assessed",
+        ),
+    },
+}
 TAGS = {"bytes": 1, "text": 2, "integer": 3, "time": 4}
 
 
@@ -120,18 +132,16 @@ def _about(statement: Any, kind: str) -> None:
     predicate = statement.get("predicate")
     if not isinstance(predicate, dict):
         raise RefusedError("E_ENVELOPE", "a statement without a predicate")
-    versions = [(predicate, "hash", "firsthand-hash/v1")]
-    if kind == "snapshot" and isinstance(manifest := predicate.get("manifest"), dict):
-        versions = [
-            (manifest, "type", "firsthand-manifest/v1"),
-            (manifest, "hash", "firsthand-hash/v1"),
-        ]
-    for where, name, known in versions:
-        if isinstance(where.get(name), str) and where[name] != known:
-            raise RefusedError("E_VERSION", f"{name} is {where[name][:40]}")
+    for path, known in FIXED[kind].items():
+        where: Any = predicate
+        for name in path.split("."):
+            where = where.get(name) if isinstance(where, dict) else None
+        if isinstance(where, str) and where != known:
+            raise RefusedError("E_VERSION", f"{path} is {where[:40]}")
     top = form.schema("certificate" if kind == "snapshot" else "shard-statement")
     if wrong := form.conforms(statement, top, top):
-        raise RefusedError("E_ENVELOPE", f"not a statement of this kind: {wrong}")
+        code = "E_MANIFEST" if wrong.startswith("$.predicate.manifest") else "E_ENVELOPE"
+        raise RefusedError(code, f"not a statement of this kind: {wrong}")
 
 
 # ------------------------------------------------------------------ the certificate against itself
@@ -158,7 +168,10 @@ def certificate(statement: dict[str, Any], report: Report) -> None:
     m = told["manifest"]
     names = [shard["name"] for shard in m["shards"]]
     subjects = [item["name"] for item in statement["subject"]]
-    report.check(len(set(names)) == len(names), "E_MANIFEST", "two shards of one name")
+    columns = [column["name"] for column in m["columns"]]
+    once = len(set(names)) == len(names) and len(set(columns)) == len(columns)
+    report.check(once, "E_MANIFEST", "two shards or columns of one name")
+    report.check(len(set(subjects)) == len(subjects), "E_ENVELOPE", "a subject twice")
     report.check(
         sorted(subjects) == sorted(["snapshot", *names]), "E_MANIFEST", "other subjects than shards"
     )
@@ -757,12 +770,15 @@ def snapshot(folder: Path, level: str, asked: Asked, report: Report) -> None:
     certificate(statement, report)
     told = statement["predicate"]
     try:
-        same = form.plain(folder / "manifest.json", 16 * MEGA, "E_FILE_MISSING") == canonical(
-            told["manifest"]
+        found = form.plain(folder / "manifest.json", 16 * MEGA, "E_FILE_MISSING")
+        report.check(
+            found == canonical(told["manifest"]),
+            "E_MANIFEST",
+            "manifest.json is not the signed manifest",
         )
-        report.check(same, "E_MANIFEST", "manifest.json is not the signed manifest")
     except RefusedError as error:
-        report.failures.append(error.args)
+        code, why = error.args
+        report.fail("E_MANIFEST" if code == "E_LIMIT" else code, why)
     files = {
         item["name"]: item["digest"]["sha256"]
         for item in statement["subject"]
@@ -834,6 +850,8 @@ def verify(
         if path.is_dir():
             snapshot(path, level, asked, report)
         else:
+            if path.is_symlink():
+                raise RefusedError("E_FILE_MISSING", f"{path.name} is a link")
             with path.open("rb") as file:
                 begins = file.read(1)
             if begins == b"{":
