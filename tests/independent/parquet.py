@@ -111,7 +111,7 @@ class Shard:
         for group in self.footer[4]:
             for chunk in group[1]:
                 column = chunk[3]
-                at = min(column[9], column.get(11) or column[9])
+                at = min(filter(None, [column[9], column.get(11)]), default=0)
                 end = at + column[7]
                 while at < end:
                     reader = Thrift(self.data, at)
@@ -159,9 +159,9 @@ def kind_of(kind: pa.DataType) -> str:
         return "bytes"
     if pa.types.is_fixed_size_binary(kind):
         return "bytes"
-    if pa.types.is_integer(kind):
+    if kind == pa.int64():
         return "integer"
-    return "time" if pa.types.is_timestamp(kind) and kind.tz == "UTC" else str(kind)
+    return "time" if kind == pa.timestamp("us", "UTC") else str(kind)
 
 
 def unpack(column: pa.ChunkedArray) -> tuple[list[Any], list[Any]]:

@@ -99,11 +99,14 @@ def read_trust(key: Path | None, file: Path | None) -> Trust:
         names = {"type", "certificates", "logs", "witnesses", "quorum", "timestamps", "archives"}
         if set(told) - names or told["type"] != "firsthand-trust/v1":
             raise OpenError("not a trust file, or with unknown keys")
+        quorum, names = told.get("quorum", 0), told.get("witnesses", [])
+        if type(quorum) is not int or not 0 <= quorum <= len(names):
+            raise OpenError(f"a quorum of {quorum!r} of {len(names)} witnesses")
         return Trust(
             [_key(item) for item in told.get("certificates", [])],
             [_key(item, 1) for item in told.get("logs", [])],
             [_key(item, 4) for item in told.get("witnesses", [])],
-            told.get("quorum", 0),
+            quorum,
             given=True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RefusedError) as error:
@@ -154,12 +157,14 @@ def checkpoint(data: bytes) -> Checkpoint:
     lines = re.fullmatch(r"(— [^ \n+]+ [^ \n]+\n)+", signed)
     if not blank or not head or not lines or re.search(r"[\x00-\x09\x0b-\x1f]", whole):
         raise RefusedError("E_ENVELOPE", "not a checkpoint")
-    found = []
+    found: list[tuple[str, bytes, bytes]] = []
     for line in signed.splitlines():
         _, name, code = line.split(" ")
         body = unbase64(code)
         if len(body) < 5:
             raise RefusedError("E_ENVELOPE", "a signature of no bytes")
+        if (name, body[:4]) in {line[:2] for line in found}:
+            raise RefusedError("E_NONCANONICAL", f"two signatures of {name}")
         found.append((name, body[:4], body[4:]))
     root = unbase64(head[3])
     if len(root) != 32:
@@ -177,16 +182,14 @@ class Signed:
     left: str = ""  # why it is not known who signed
 
 
-def signatures(
-    note: Checkpoint, trust: Trust, revoked: dict[str, datetime], at: datetime | None
-) -> Signed:
+def signatures(note: Checkpoint, trust: Trust, revoked: dict[str, datetime]) -> Signed:
     """Who signed a checkpoint, of those who are trusted."""
     failures: list[tuple[str, str]] = []
     times = _cosigned(note, trust, revoked, failures)
     enough = max(trust.quorum, 1)
     by = sorted(times.values())[enough - 1] if len(times) >= enough else None
     known = trust.log_keys(note.origin)
-    shown = {_shown(note, key, key.revoked(revoked), by, at, failures) for key in known} - {""}
+    shown = {_shown(note, key, key.revoked(revoked), by, failures) for key in known} - {""}
     left = ""
     if not known:
         left = "no key of the log is known"
@@ -233,7 +236,6 @@ def _shown(
     key: Key,
     end: datetime | None,
     by: datetime | None,
-    at: datetime | None,
     failures: list[tuple[str, str]],
 ) -> str:
     """What the line of a key of the log shows; nothing if it has none."""
@@ -246,8 +248,6 @@ def _shown(
     if end and not (by and by < end):
         return "revoked"
     if key.not_after and not (by and by <= key.not_after):
-        return "late"
-    if key.not_before and at and at < key.not_before:
         return "late"
     return "bounded" if end or key.not_after else "free"
 
@@ -274,11 +274,12 @@ def log_proof(data: bytes) -> LogProof:
     head, blank, rest = data.partition(b"\n\n")
     lines = head.decode(errors="replace").split("\n")
     if lines[0] != "c2sp.org/tlog-proof@v1":
-        told = re.fullmatch(r"c2sp\.org/tlog-proof@v[0-9]+", lines[0])
-        raise RefusedError("E_VERSION" if told else "E_ENVELOPE", "not a tlog-proof of version 1")
-    if not blank or len(lines) < 3 or not lines[1].startswith("extra "):
-        raise RefusedError("E_ENVELOPE", "a proof without its entry")
-    if not (place := re.fullmatch(r"index (0|[1-9][0-9]{0,18})", lines[2])):
+        raise RefusedError("E_ENVELOPE", "not a tlog-proof of version 1")
+    if not blank or len(lines) < 2:
+        raise RefusedError("E_ENVELOPE", "a proof without an index")
+    if not lines[1].startswith("extra "):
+        raise RefusedError("E_INCLUSION", "a proof without its entry")
+    if not (place := re.fullmatch(r"index (0|[1-9][0-9]{0,18})", "".join(lines[2:3]))):
         raise RefusedError("E_ENVELOPE", "a proof without an index")
     if len(lines) - 3 > 63:
         raise RefusedError("E_LIMIT", "a path of more than 63 hashes")
@@ -303,14 +304,14 @@ def entry(data: bytes) -> dict[str, Any]:
 
 
 def _tile(folder: Path, number: int, width: int) -> tuple[bytes, int]:
-    """A tile, whole where it is, and how many of its parts are asked for."""
+    """A tile, and how many parts it has: a partial one may have been replaced by the whole."""
     digits = f"{number:03d}"
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
     path = folder.joinpath(*[f"x{part}" for part in parts[:-1]], parts[-1])
     if width < 256 and not path.is_file():
-        path = path.with_name(f"{parts[-1]}.p") / str(width)
-    return plain(path, 256 * 65_537), width
+        return plain(path.with_name(f"{parts[-1]}.p") / str(width), 256 * 65_537), width
+    return plain(path, 256 * 65_537), 256
 
 
 class Copy:
@@ -322,9 +323,9 @@ class Copy:
         widths = [min(256, size - at) for at in range(0, min(size, 1 << 32), 256)]
         self.leaves: list[bytes] = []
         for number, width in enumerate(widths):
-            data, _ = _tile(folder / "tile" / "0", number, width)
-            if len(data) < 32 * width:
-                raise RefusedError("E_INCLUSION", "a tile is too short")
+            data, parts = _tile(folder / "tile" / "0", number, width)
+            if len(data) != 32 * parts:
+                raise RefusedError("E_INCLUSION", "a tile of another length")
             self.leaves += [data[32 * at : 32 * at + 32] for at in range(width)]
         if tree(self.leaves) != self.note.root:
             raise RefusedError("E_INCLUSION", "the tiles are not those of the checkpoint")
@@ -332,9 +333,8 @@ class Copy:
         self.raw: list[bytes] = []
         if (folder / "tile" / "entries").is_dir():
             for number, width in enumerate(widths):
-                self.raw += self._bundle(
-                    _tile(folder / "tile" / "entries", number, width)[0], width
-                )
+                data, parts = _tile(folder / "tile" / "entries", number, width)
+                self.raw += self._bundle(data, parts)[:width]
             if [leaf(data) for data in self.raw] != self.leaves:
                 raise RefusedError("E_INCLUSION", "an entry does not have its leaf's hash")
             self.entries = [entry(data) for data in self.raw]
@@ -349,6 +349,8 @@ class Copy:
                 raise RefusedError("E_INCLUSION", "a bundle of entries ends early")
             found.append(data[at + 2 : at + 2 + size])
             at += 2 + size
+        if at != len(data):
+            raise RefusedError("E_INCLUSION", "a bundle of entries goes on")
         return found
 
     def goes_on(self, size: int, root: bytes) -> tuple[str, str] | None:

@@ -139,8 +139,15 @@ def _about(statement: Any, kind: str) -> None:
         if isinstance(where, str) and where != known:
             raise RefusedError("E_VERSION", f"{path} is {where[:40]}")
     top = form.schema("certificate" if kind == "snapshot" else "shard-statement")
+    if kind == "shard" and isinstance(statement.get("subject"), list):
+        if len(statement["subject"]) != 1:
+            raise RefusedError("E_CLAIM_MISMATCH", "a shard's statement about other things too")
     if wrong := form.conforms(statement, top, top):
-        code = "E_MANIFEST" if wrong.startswith("$.predicate.manifest") else "E_ENVELOPE"
+        code = (
+            "E_MANIFEST"
+            if wrong.startswith(("$.predicate.manifest", "$.predicate.shard.name"))
+            else "E_ENVELOPE"
+        )
         raise RefusedError(code, f"not a statement of this kind: {wrong}")
 
 
@@ -367,8 +374,11 @@ def read_shard(
     values, false = shard.rows()
     texts = values.pop("text")
     mine = Rows()
+    if None in texts or None in values["content_hash"]:
+        report.fail("E_CLAIM_MISMATCH", f"{path.name}: a row without text or hash")
+        return shard.statements, None
     hashed = all(
-        text is not None and sha256(text) == expected
+        sha256(text) == expected
         for text, expected in zip(texts, values["content_hash"], strict=True)
     )
     report.check(hashed, "E_CONTENT_ROOT", f"{path.name}: a text does not have the hash beside it")
@@ -378,11 +388,11 @@ def read_shard(
         named = dict(zip(values, row, strict=True))
         if (
             fit := fit
-            and row_fits(named, len(text or b""))
+            and row_fits(named, len(text))
             and None not in (named["dataset"], named["version"])
         ):
             for each in (rows, mine):
-                each.add(named, len(text or b""))
+                each.add(named, len(text))
     report.check(fit, "E_CLAIM_MISMATCH", f"{path.name}: a row that cannot be")
     root = form.chunked(b"firsthand record-leaf v1\n", encoded).hex()
     same = len(encoded) == told["rows"] and root == told["record_root"]
@@ -505,7 +515,7 @@ def history(
     if proof:
         logged = exported(told, digest, proof, report)
         time = moment(logged["time"]) if logged else None
-        signed = trusting.signatures(proof.note, report.trust, revoked, time)
+        signed = trusting.signatures(proof.note, report.trust, revoked)
         report.failures += signed.failures
         held = proof.inclusion() and proof.note.origin == origin
         by = signed.by if held else None
@@ -542,7 +552,7 @@ def history(
     if not copy:
         return
     report.check(copy.note.origin == origin, "E_CHECKPOINT_ORIGIN", "the copy is of another log")
-    signed = trusting.signatures(copy.note, report.trust, revoked, None)
+    signed = trusting.signatures(copy.note, report.trust, revoked)
     report.failures += signed.failures
     report.open += [signed.left] if signed.left else []
     for size, root in [before, *heads]:
@@ -826,6 +836,8 @@ def lone(path: Path, report: Report) -> None:
         for why in read[1]:
             report.fail("E_STATISTICS", why)
     key_in_time(keyid, None, {}, report)
+    asks = report.trust.quorum
+    report.check(not asks, "E_WITNESS_QUORUM", f"{asks} witnesses are asked for, of a lone shard")
 
 
 def verify(
@@ -857,6 +869,8 @@ def verify(
             if begins == b"{":
                 proof_of(form.plain(path, 32 * MEGA), asked, report)
             else:
+                if asked.kept or asked.copy:
+                    return 2, [], ["no log is about a lone shard"]
                 lone(path, report)
     except RefusedError as error:
         report.failures.append(error.args)
