@@ -20,7 +20,7 @@ from registry.core.tiles import WIDTH, Tile
 from registry.errors import VerificationError
 from registry.log_files import LogFolder
 from registry.verify.heads import Head
-from registry.verify.leaves import parse_entry, revocation
+from registry.verify.leaves import SLACK, parse_entry, revocation
 
 COPY: Final = "the log in --log"
 
@@ -120,6 +120,7 @@ class Told:
         registered: Which of the entries asked for register a version.
         claims: The positions of claims.
         newest: The time of the last entry.
+        backdated: The positions of entries that name it and are older than the entry before.
     """
 
     found: list[int] = field(default_factory=list)
@@ -128,6 +129,7 @@ class Told:
     registered: set[int] = field(default_factory=set)
     claims: list[int] = field(default_factory=list)
     newest: dt.datetime | None = None
+    backdated: list[int] = field(default_factory=list)
 
     def claims_after(self, position: int) -> int:
         """Return how many claims stand at a position or after it."""
@@ -150,7 +152,7 @@ def read_entries(copy: Copy, digest: str, *, inputs: set[int]) -> Told:
     """
     told, last, name = Told(), b"", digest.encode("ascii")
     for position, data in copy.entries():
-        last = data
+        before, last = last, data
         if position in inputs:
             rows = parse_entry(data).rows
             if any(row.table == "dataset_versions" for row in rows):
@@ -161,6 +163,8 @@ def read_entries(copy: Copy, digest: str, *, inputs: set[int]) -> Told:
             entry = parse_entry(data)
             if entry.facts.get("certificate") == digest:
                 told.found.append(position)
+                if before and parse_entry(before).time > entry.time + SLACK:
+                    told.backdated.append(position)
             if entry.facts.get("supersedes") == digest:
                 told.superseded.append((position, entry.time, str(entry.facts.get("certificate"))))
         elif b'"kind":"key.revoked"' in data and (gone := revocation(parse_entry(data))):

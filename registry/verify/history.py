@@ -30,6 +30,8 @@ from registry.verify.report import Findings, Obstacle
 OLDER: Final = "--checkpoint"
 """What failures about the caller's checkpoint are said to be about."""
 LOG: Final = "--log"
+_SKEW: Final = dt.timedelta(minutes=10)
+"""How far the clocks of a registry and of a witness may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class History:
         signed = None
         if proven is not None:
             signed = self._signed(proven.proof.note, PROOF, times, revoked)
+            self._not_before(proven, signed)
             self._findings.log = _found(proven, signed, self._trust)
         elif self._trust.quorum:
             self._fail(
@@ -145,6 +148,19 @@ class History:
             stamped=times,
             revoked=revoked,
         )
+
+    def _not_before(self, proven: Proven, signed: Signatures | None) -> None:
+        """Refuse cosignatures of a tree from before the time of an entry in it."""
+        for seen in () if signed is None else signed.witnesses:
+            if seen.time + _SKEW < proven.entry.time:
+                self._fail(
+                    VerificationError(
+                        f"`{seen.name}` cosigned the checkpoint on {seen.time:%Y-%m-%d %H:%M:%S} "
+                        f"UTC, and an entry in it is of {proven.entry.time:%Y-%m-%d %H:%M:%S}",
+                        code="E_TIME_BRACKET",
+                    ),
+                    PROOF,
+                )
 
     def _compare(self, older: Head, proven: Proven | None) -> None:
         """Compare a checkpoint with what is known without a copy of the log."""
@@ -229,6 +245,14 @@ class History:
                 VerificationError(
                     f"entry {proven.proof.index:,} of the log is not that of the proof",
                     code="E_INCLUSION",
+                ),
+                LOG,
+            )
+        for position in told.backdated:
+            self._fail(
+                VerificationError(
+                    f"entry {position:,} of the log says that it is older than the one before it",
+                    code="E_TIME_BRACKET",
                 ),
                 LOG,
             )

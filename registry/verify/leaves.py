@@ -6,12 +6,15 @@ A newer registry logs kinds and tables that this verifier does not know; they ar
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Final
 
 from registry.core.digest import parse_canonical
 from registry.core.entry import MAX_LEAF, Entry, RowBinding
 from registry.core.strict import ObjectReader
 from registry.errors import VerificationError
+
+SLACK: Final = dt.timedelta(seconds=1)
+"""How much a registry's clock may go back between two of its readings."""
 
 
 def parse_entry(data: bytes) -> Entry:

@@ -11,12 +11,10 @@ from registry.core.checkpoint import Checkpoint
 from registry.core.entry import Entry
 from registry.core.logproof import LogProof
 from registry.errors import VerificationError
-from registry.verify.leaves import parse_entry
+from registry.verify.leaves import SLACK, parse_entry
 
 PROOF: Final = "certificate.tlog-proof"
 EXPORTED: Final = "snapshot.exported"
-_SLACK: Final = dt.timedelta(seconds=1)
-"""How much a registry's clock may go back between two of its readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def check(proof: LogProof, certificate: Certificate, digest: str) -> Proven:
             "certificate says its inputs were read at",
             code="E_INCLUSION",
         )
-    if entry.time + _SLACK < dt.datetime.fromisoformat(certificate.issued_at):
+    if entry.time + SLACK < dt.datetime.fromisoformat(certificate.issued_at):
         raise VerificationError(
             "the log entry says that it is older than the certificate", code="E_TIME_BRACKET"
         )
