@@ -79,15 +79,16 @@ def parse(data: bytes, limit: int = 16 * MEGA) -> Any:
     """A JSON value in its one form."""
     if len(data) > limit:
         raise RefusedError("E_LIMIT", f"{len(data)} bytes of JSON")
-    depth = 0
+    depth = opened = 0
     for mark in re.findall(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', data, re.DOTALL):
         depth += (mark in b"[{") - (mark in b"]}")
-        if depth > 32:
-            raise RefusedError("E_LIMIT", "JSON of more than 32 levels")
+        opened += mark in b"[{"
+        if depth > 32 or opened > 500_000:
+            raise RefusedError("E_LIMIT", "JSON of too many levels, or lists and objects")
     try:
         value = json.loads(
             data.decode(),
-            object_pairs_hook=_pairs,
+            object_pairs_hook=pairs,
             parse_int=_integer,
             parse_float=_other,
             parse_constant=_other,
@@ -100,7 +101,7 @@ def parse(data: bytes, limit: int = 16 * MEGA) -> Any:
     return value
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found := dict(pairs)) != len(pairs):
         raise RefusedError("E_NONCANONICAL", "a key twice")
     return found

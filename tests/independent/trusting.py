@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.independent.form import (
     leads,
     leaf,
     moment,
+    pairs,
     parse,
     plain,
     sha256,
@@ -27,6 +28,8 @@ from tests.independent.form import (
     unbase64,
 )
 
+LINES = 256
+MOST = 256 * 65_537  # bytes of a bundle of entries
 SPKI = bytes.fromhex("302a300506032b6570032100")
 
 
@@ -95,7 +98,7 @@ def read_trust(key: Path | None, file: Path | None) -> Trust:
     if not file:
         return Trust()
     try:
-        told = json.loads(file.read_bytes())
+        told = json.loads(file.read_bytes(), object_pairs_hook=pairs)
         names = {"type", "certificates", "logs", "witnesses", "quorum", "timestamps", "archives"}
         if set(told) - names or told["type"] != "firsthand-trust/v1":
             raise OpenError("not a trust file, or with unknown keys")
@@ -158,6 +161,8 @@ def checkpoint(data: bytes) -> Checkpoint:
     if not blank or not head or not lines or re.search(r"[\x00-\x09\x0b-\x1f]", whole):
         raise RefusedError("E_ENVELOPE", "not a checkpoint")
     found: list[tuple[str, bytes, bytes]] = []
+    if signed.count("\n") > LINES:
+        raise RefusedError("E_LIMIT", "a note of too many signatures")
     for line in signed.splitlines():
         _, name, code = line.split(" ")
         body = unbase64(code)
@@ -182,10 +187,14 @@ class Signed:
     left: str = ""  # why it is not known who signed
 
 
-def signatures(note: Checkpoint, trust: Trust, revoked: dict[str, datetime]) -> Signed:
+def signatures(
+    note: Checkpoint, trust: Trust, revoked: dict[str, datetime], at: datetime | None = None
+) -> Signed:
     """Who signed a checkpoint, of those who are trusted."""
     failures: list[tuple[str, str]] = []
     times = _cosigned(note, trust, revoked, failures)
+    if at and any(time < at - timedelta(minutes=10) for time in times.values()):
+        failures.append(("E_TIME_BRACKET", "cosigned before there was an entry"))
     enough = max(trust.quorum, 1)
     by = sorted(times.values())[enough - 1] if len(times) >= enough else None
     known = trust.log_keys(note.origin)
@@ -310,15 +319,17 @@ def _tile(folder: Path, number: int, width: int) -> tuple[bytes, int]:
     parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
     path = folder.joinpath(*[f"x{part}" for part in parts[:-1]], parts[-1])
     if width < 256 and not path.is_file():
-        return plain(path.with_name(f"{parts[-1]}.p") / str(width), 256 * 65_537), width
-    return plain(path, 256 * 65_537), 256
+        return plain(path.with_name(f"{parts[-1]}.p") / str(width), MOST, "E_INCLUSION"), width
+    return plain(path, MOST, "E_INCLUSION"), 256
 
 
 class Copy:
     """A published copy of a log: its checkpoint, leaf hashes, and entries if it has them."""
 
     def __init__(self, folder: Path) -> None:
-        self.note = checkpoint(plain(folder / "checkpoint", MEGA))
+        if not folder.is_dir():
+            raise OpenError(f"there is no folder {folder}")
+        self.note = checkpoint(plain(folder / "checkpoint", MEGA, "E_INCLUSION"))
         size = self.note.size
         widths = [min(256, size - at) for at in range(0, min(size, 1 << 32), 256)]
         self.leaves: list[bytes] = []
@@ -329,6 +340,7 @@ class Copy:
             self.leaves += [data[32 * at : 32 * at + 32] for at in range(width)]
         if tree(self.leaves) != self.note.root:
             raise RefusedError("E_INCLUSION", "the tiles are not those of the checkpoint")
+        self._upper(folder / "tile")
         self.entries: list[dict[str, Any]] | None = None
         self.raw: list[bytes] = []
         if (folder / "tile" / "entries").is_dir():
@@ -338,6 +350,18 @@ class Copy:
             if [leaf(data) for data in self.raw] != self.leaves:
                 raise RefusedError("E_INCLUSION", "an entry does not have its leaf's hash")
             self.entries = [entry(data) for data in self.raw]
+
+    def _upper(self, folder: Path) -> None:
+        """Hold the tiles of all upper levels to the leaves."""
+        level, below = 0, self.leaves
+        while len(below) >= 256:
+            level += 1
+            below = [tree(below[at : at + 256]) for at in range(0, len(below) - 255, 256)]
+            for number in range(-(-len(below) // 256)):
+                part = below[number * 256 : number * 256 + 256]
+                data, parts = _tile(folder / str(level), number, len(part))
+                if data[: 32 * len(part)] != b"".join(part) or len(data) != 32 * parts:
+                    raise RefusedError("E_INCLUSION", f"a tile of level {level} is another")
 
     @staticmethod
     def _bundle(data: bytes, width: int) -> list[bytes]:

@@ -111,9 +111,7 @@ def opened(data: bytes, kind: str, report: Report) -> tuple[dict[str, Any], str]
         raise RefusedError("E_SIGNATURE", "the signature does not belong to this content")
     _about(statement, kind)
     stated = trusting.Key(trusting.of_pem(statement["predicate"]["issuer"]["key"]))
-    report.check(
-        stated.keyid == keyid, "E_CLAIM_MISMATCH", "the issuer's key is not the one that signed"
-    )
+    report.check(stated.keyid == keyid, "E_ENVELOPE", "the issuer's key is not the one that signed")
     if not report.trust.given:
         report.open.append("no key was given")
     return statement, keyid
@@ -139,9 +137,11 @@ def _about(statement: Any, kind: str) -> None:
         if isinstance(where, str) and where != known:
             raise RefusedError("E_VERSION", f"{path} is {where[:40]}")
     top = form.schema("certificate" if kind == "snapshot" else "shard-statement")
-    if kind == "shard" and isinstance(statement.get("subject"), list):
-        if len(statement["subject"]) != 1:
-            raise RefusedError("E_CLAIM_MISMATCH", "a shard's statement about other things too")
+    subjects = statement.get("subject")
+    if kind == "snapshot" and subjects == []:
+        raise RefusedError("E_MANIFEST", "a statement about nothing")
+    if kind == "shard" and isinstance(subjects, list) and len(subjects) != 1:
+        raise RefusedError("E_CLAIM_MISMATCH", "a shard's statement about other things too")
     if wrong := form.conforms(statement, top, top):
         code = (
             "E_MANIFEST"
@@ -173,6 +173,8 @@ def certificate(statement: dict[str, Any], report: Report) -> None:
     """The parts of a certificate against one another."""
     told = statement["predicate"]
     m = told["manifest"]
+    if re.search(r"[\s+\x00-\x1f]", told["log"]["origin"]):
+        raise RefusedError("E_ENVELOPE", "no name of a log")
     names = [shard["name"] for shard in m["shards"]]
     subjects = [item["name"] for item in statement["subject"]]
     columns = [column["name"] for column in m["columns"]]
@@ -211,6 +213,8 @@ def certificate(statement: dict[str, Any], report: Report) -> None:
         for origin, row in told["grades"].items()
     }
     plain = {o: {"documents": t["documents"], "bytes": t["bytes"]} for o, t in m["origins"].items()}
+    cells = {origin: cell for origin, cell in cells.items() if any(cell.values())}
+    plain = {origin: cell for origin, cell in plain.items() if any(cell.values())}
     report.check(cells == plain, mismatch, "the grades do not add up to the origins")
     counted = [told["words"], *([told["tokens"]["by_origin"]] if told["tokens"] else [])]
     report.check(
@@ -279,6 +283,7 @@ def fraction(told: dict[str, Any], m: dict[str, Any], report: Report) -> None:
         least = sum(number for name, number in (words or {}).items() if name in counts)
         most = least + (0 if "mixed" in counts else (words or {}).get("mixed", 0))
         right = right and least <= top <= most
+    report.check(top <= bottom, "E_FRACTION", "more than all")
     report.check(right, "E_CLAIM_MISMATCH", "the human share does not follow from the counts")
     kept = not human["asked"] or top >= Fraction(human["asked"]) * bottom
     report.check(kept, "E_FRACTION", "less human than was asked for")
@@ -429,7 +434,7 @@ def content(folder: Path, told: dict[str, Any], keyid: str, report: Report) -> N
                 statement, by = shard_statement(data, report)
                 expected = {
                     "hash": m["hash"], "snapshot_root": sha256(canonical(m)).hex(), "index": index,
-                    "shard": shard, "columns": m["columns"], "issuer": told["issuer"],
+                    "shard": shard, "columns": m["columns"], "issuer": statement["predicate"]["issuer"],
                     "origins": read[0].origins if read else statement["predicate"]["origins"],
                 }  # fmt: skip
                 report.check(
@@ -458,25 +463,21 @@ def content(folder: Path, told: dict[str, Any], keyid: str, report: Report) -> N
     )
     none = {"documents": 0, "bytes": 0, "grade": "E0", "licenses": set()}
     stated = {(each["dataset"], each["version"]): each for each in told["inputs"]}
-    fit = set(rows.inputs) <= set(stated) and all(
-        {**each, "licenses": sorted(each["licenses"])}
-        == {
-            **each,
-            **rows.inputs.get(name, none),
-            "licenses": sorted(rows.inputs.get(name, none)["licenses"]),
-        }
-        for name, each in stated.items()
-    )
+    fit = set(rows.inputs) <= set(stated)
+    for name, each in stated.items():
+        seen = rows.inputs.get(name, none)
+        fit = fit and all(each[part] == seen[part] for part in ("documents", "bytes", "grade"))
+        fit = fit and seen["licenses"] <= set(each["licenses"])
     report.check(fit, "E_CLAIM_MISMATCH", "the inputs are not those of the rows")
-    grades = {
-        (o, g, n): c[n]
-        for o, r in told["grades"].items()
-        for g, c in r.items()
-        for n in ("documents", "bytes")
-    }
-    report.check(
-        grades == dict(rows.grades), "E_CLAIM_MISMATCH", "the grades are not those of the rows"
+    grades = Counter(
+        {
+            (origin, grade, name): tally[name]
+            for origin, row in told["grades"].items()
+            for grade, tally in row.items()
+            for name in ("documents", "bytes")
+        }
     )
+    report.check(grades == rows.grades, "E_CLAIM_MISMATCH", "the grades are not those of the rows")
     if cutoff := told["policy"]["cutoff"]:
         until = (moment(cutoff) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         early = rows.latest is not None and rows.latest < until
@@ -514,12 +515,12 @@ def history(
     time: datetime | None = None
     if proof:
         logged = exported(told, digest, proof, report)
-        time = moment(logged["time"]) if logged else None
-        signed = trusting.signatures(proof.note, report.trust, revoked)
+        at = moment(logged["time"]) if logged else None
+        signed = trusting.signatures(proof.note, report.trust, revoked, at)
         report.failures += signed.failures
         held = proof.inclusion() and proof.note.origin == origin
         by = signed.by if held else None
-        time = time if held and signed.free else by
+        time = at if held and signed.free else by
     else:
         quorum = report.trust.quorum
         report.check(
@@ -647,7 +648,15 @@ def entries(
         if each["kind"] == "snapshot.exported" and each["facts"].get("certificate") == digest
     ]
     there = proof.index in mine if proof else bool(mine)
-    report.check(there, "E_INCLUSION", "the entry of the certificate is not in the log")
+    newest = max((moment(each["time"]) for each in found), default=None)
+    if not proof and not there and (newest is None or newest < moment(told["issued_at"])):
+        report.open.append("the copy of the log is older than the certificate")
+    else:
+        report.check(there, "E_INCLUSION", "the entry of the certificate is not in the log")
+    for n in mine if proof is None else [proof.index] if there else []:
+        before = moment(found[n - 1]["time"]) if n else datetime.min.replace(tzinfo=UTC)
+        order = moment(found[n]["time"]) >= before - timedelta(seconds=1)
+        report.check(order, "E_TIME_BRACKET", f"entry {n} is dated before the one that precedes it")
     taken = any(
         each["kind"] == "snapshot.exported" and each["facts"].get("supersedes") == digest
         for each in found
@@ -796,6 +805,7 @@ def snapshot(folder: Path, level: str, asked: Asked, report: Report) -> None:
     }
     data = folder / "data"
     linked = data.is_symlink()
+    report.check(not linked, "E_FILE_EXTRA", "data is a link")
     listed = (
         {}
         if linked or not data.is_dir()
@@ -840,6 +850,10 @@ def lone(path: Path, report: Report) -> None:
     report.check(not asks, "E_WITNESS_QUORUM", f"{asks} witnesses are asked for, of a lone shard")
 
 
+def _inside(file: Path, path: Path) -> bool:
+    return path.is_dir() and file.resolve().is_relative_to(path.resolve())
+
+
 def verify(
     path: Path,
     *,
@@ -857,7 +871,13 @@ def verify(
     """
     report = Report(Trust())
     try:
-        report.trust = trusting.read_trust(key, trust)
+        beside = next((each for each in (key, trust) if each and _inside(each, path)), None)
+        if beside:
+            report.open.append(
+                f"{beside.name} came with what it is to vouch for, and counts for nothing"
+            )
+        else:
+            report.trust = trusting.read_trust(key, trust)
         asked = Asked(kept, copy, text)
         if path.is_dir():
             snapshot(path, level, asked, report)
