@@ -30,7 +30,7 @@ from registry.verify.report import Findings, Obstacle
 OLDER: Final = "--checkpoint"
 """What failures about the caller's checkpoint are said to be about."""
 LOG: Final = "--log"
-_SKEW: Final = dt.timedelta(minutes=10)
+_SKEW: Final = dt.timedelta(hours=1)
 """How far the clocks of a registry and of a witness may differ."""
 
 

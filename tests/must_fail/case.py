@@ -68,7 +68,7 @@ class Suite:
         attack: str,
         *,
         why: str,
-        exit: int,
+        answer: int,
         code: str | None = None,
         given: str = "key",
         level: str | None = None,
@@ -82,7 +82,7 @@ class Suite:
             assert name not in {case.name for case in self.cases}, name
             words = tuple(given.split())
             self.cases.append(
-                Case(name, attack, why, build, words, level, exit, code, needs_tsa, says)
+                Case(name, attack, why, build, words, level, answer, code, needs_tsa, says)
             )
             return build
 
@@ -95,14 +95,14 @@ PASS: Final = Suite()
 
 def refused(code: str, attack: str, *, why: str, **other: Any) -> Callable[[Build], Build]:
     """Return a decorator for a case that must be refused with this code first."""
-    return FAIL.add(attack, why=why, exit=REFUSED, code=code, **other)
+    return FAIL.add(attack, why=why, answer=REFUSED, code=code, **other)
 
 
 def undecided(attack: str, *, why: str, **other: Any) -> Callable[[Build], Build]:
     """Return a decorator for a case that must be left open."""
-    return FAIL.add(attack, why=why, exit=UNDECIDED, **other)
+    return FAIL.add(attack, why=why, answer=UNDECIDED, **other)
 
 
 def accepted(attack: str, *, why: str, **other: Any) -> Callable[[Build], Build]:
     """Return a decorator for a case that must be accepted."""
-    return PASS.add(attack, why=why, exit=VALID, **other)
+    return PASS.add(attack, why=why, answer=VALID, **other)

@@ -416,5 +416,3 @@ def older_that_cannot_be_compared(b: Bench) -> None:
 )
 def older_that_nobody_vouches_for(b: Bench) -> None:
     b.give_trust(logs=(), quorum=0)
-
-

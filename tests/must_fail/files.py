@@ -364,7 +364,9 @@ def statistics_of_nulls(b: Bench) -> None:
     chunks = parsed(first(b)).groups[0].chunks
     nulls = next(it.statistics.nulls for it in chunks if it.column == "generator")
     assert nulls
-    _statistics(b, "generator", "nulls", b"\x36" + varint(2 * nulls), b"\x36" + varint(2 * nulls - 2))
+    _statistics(
+        b, "generator", "nulls", b"\x36" + varint(2 * nulls), b"\x36" + varint(2 * nulls - 2)
+    )
 
 
 @refused(

@@ -426,9 +426,7 @@ def cosignature_of_another_time(b: Bench) -> None:
     def change(it: Note) -> Note:
         line = it.signatures[1]
         earlier = (COSIGNED - 365 * 86400).to_bytes(8, "big")
-        return replace(
-            it, signatures=(it.signatures[0], replace(line, raw=earlier + line.raw[8:]))
-        )
+        return replace(it, signatures=(it.signatures[0], replace(line, raw=earlier + line.raw[8:])))
 
     note(b, change)
 
@@ -462,7 +460,5 @@ def witness_without_a_time(b: Bench) -> None:
 )
 def witnesses_that_nobody_trusts(b: Bench) -> None:
     b.prove(
-        witnesses=[
-            NoteSigner(it.name, logs.key(f"not {it.name}"), it.type) for it in WITNESSES[:2]
-        ]
+        witnesses=[NoteSigner(it.name, logs.key(f"not {it.name}"), it.type) for it in WITNESSES[:2]]
     )

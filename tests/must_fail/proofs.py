@@ -6,11 +6,11 @@ import hashlib
 import json
 from dataclasses import replace
 
+from registry import proving
 from registry.core.attest import Envelope
 from registry.core.digest import canonical, digest_of
 from registry.core.merkle import CHUNK
 from registry.core.rowproof import AbsenceProof
-from registry import proving
 from tests.must_fail.case import refused, undecided
 from tests.must_fail.world import OTHER, Bench
 
@@ -203,8 +203,8 @@ def row_without_a_log_proof(b: Bench) -> None:
 def row_under_another_certificate(b: Bench) -> None:
     other = proving.row(b.world.newer.path, 0)
     proof = proving.row(b.path, 599)
-    carried = {"certificate": other.certificate, "log_proof": other.log_proof}
-    b.give_proof(replace(proof, row=598, **carried))
+    made = replace(proof, certificate=other.certificate, log_proof=other.log_proof)
+    b.give_proof(replace(made, row=598))
 
 
 @undecided(
@@ -408,9 +408,7 @@ def absence_without_a_leaf(b: Bench) -> None:
 def absence_with_another_place(b: Bench) -> None:
     proof = proving.absent(b.path, nearby(b, 1, 100))
     (leaf,) = proof.leaves
-    b.give_proof(
-        replace(proof, content_hash=b"\xff" * 32, leaves=(replace(leaf, index=2),))
-    )
+    b.give_proof(replace(proof, content_hash=b"\xff" * 32, leaves=(replace(leaf, index=2),)))
 
 
 @refused(
@@ -447,5 +445,3 @@ def row_that_cannot_be(b: Bench) -> None:
     b.issue(parts)
     # The prover looks at its own row only, and another one has the same leaf and path.
     b.give_proof(replace(proving.row(b.path, 0), row=parts[0].index(mixed[0])))
-
-

@@ -348,5 +348,3 @@ def stamp_that_is_huge(b: Bench) -> None:
 def stamp(b: Bench) -> None:
     """Lay the good time stamp beside the certificate."""
     (b.path / "checkpoint.tsr").write_bytes(b.world.token)
-
-

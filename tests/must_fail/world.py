@@ -23,6 +23,7 @@ from registry.core.certificate import Certificate, Input
 from registry.core.digest import canonical, digest_of
 from registry.core.logproof import LogProof
 from registry.core.note import NoteSigner
+from registry.core.rowproof import AbsenceProof, RowProof
 from registry.core.trust import CertificateKey, LogKey, TimestampRoot, Trust, Witness
 from tests import logs, snapshots
 from tests.logs import Log
@@ -280,7 +281,7 @@ class Bench:
 
     def give_checkpoint(self, size: int = 280, log: Log | None = None, **signed: Any) -> None:
         """Give an older checkpoint, cosigned by two witnesses."""
-        options = {"witnesses": WITNESSES[:2], "time": ISSUED_AT} | signed
+        options: dict[str, Any] = {"witnesses": WITNESSES[:2], "time": ISSUED_AT} | signed
         note = (log or self.log).note(size, **options)
         (self.folder / CHECKPOINT).write_bytes(note.to_bytes())
         self.given["checkpoint"] = CHECKPOINT
@@ -417,23 +418,26 @@ class Bench:
         self.given["path"] = path.name
         return path
 
-    def give_row(self, number: int, *, with_text: bool = False) -> proving.RowProof:
+    def give_row(self, number: int, *, with_text: bool = False) -> RowProof:
         """Give the proof of a row instead of the snapshot; return it."""
-        return self.give_proof(proving.row(self.path, number, with_text=with_text))
+        made = proving.row(self.path, number, with_text=with_text)
+        self.give_proof(made)
+        return made
 
-    def give_absence(self, content_hash: bytes) -> proving.AbsenceProof:
+    def give_absence(self, content_hash: bytes) -> AbsenceProof:
         """Give the proof that no row has a text instead of the snapshot; return it."""
-        return self.give_proof(proving.absent(self.path, content_hash))
+        made = proving.absent(self.path, content_hash)
+        self.give_proof(made)
+        return made
 
-    def give_proof(self, proof: Any) -> Any:
+    def give_proof(self, proof: RowProof | AbsenceProof) -> None:
         """Give a proof instead of the snapshot."""
         (self.folder / "x.proof").write_bytes(proof.to_bytes())
         self.given["path"] = "x.proof"
-        return proof
 
     def finish(self) -> None:
         """Leave only what is given."""
-        if self.given["path"] != SNAPSHOT and not Path(self.given["path"]).parts[0] == SNAPSHOT:
+        if self.given["path"] != SNAPSHOT and Path(self.given["path"]).parts[0] != SNAPSHOT:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
