@@ -220,6 +220,8 @@ class ShardReader:
 
     def _open(self, columns: tuple[Column, ...]) -> pq.ParquetFile:
         self._file.seek(0)
+        there = {chunk.column for group in self.footer.groups[:1] for chunk in group.chunks}
+        repeating = {it.name for it in columns if it.type == "text" and it.name != "text"}
         return pq.ParquetFile(
             pa.PythonFile(self._file, mode="r"),
             buffer_size=BLOCK,
@@ -228,17 +230,9 @@ class ShardReader:
             thrift_string_size_limit=MAX_FOOTER,
             thrift_container_size_limit=1_000_000,
             arrow_extensions_enabled=False,
-            # Provenance repeats: each different value is taken in once. Of columns that the file
-            # lacks pyarrow would say so here, with an error of its own.
-            read_dictionary=[
-                it.name
-                for it in columns
-                if it.type == "text" and it.name != "text" and it.name in self._there()
-            ],
+            # Provenance repeats: each different value is taken in once.
+            read_dictionary=sorted(repeating & there),
         )
-
-    def _there(self) -> set[str]:
-        return {chunk.column for group in self.footer.groups[:1] for chunk in group.chunks}
 
     def _group(
         self, parquet: pq.ParquetFile, index: int, group: RowGroup, rows: _Rows
