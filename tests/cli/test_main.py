@@ -177,7 +177,8 @@ def test_each_error_ends_in_its_exit_code_with_a_message_and_a_hint(
     )
     raising(monkeypatch, error)
     assert cli.main(["verify", "x"]) == code
-    assert capsys.readouterr() == ("", "error: it does not hold\nhint: look again\n")
+    said = "E_X: it does not hold" if kind is errors.VerificationError else "it does not hold"
+    assert capsys.readouterr() == ("", f"error: {said}\nhint: look again\n")
     assert cli.main(["verify", "x", "--json"]) == code
     document = json.loads(capsys.readouterr().out)["error"]
     assert document["type"] == kind.__name__

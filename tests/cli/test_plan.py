@@ -20,7 +20,7 @@ INPUT = {
     "candidates", "contested", "licenses", "origins", "left_out",
 }  # fmt: skip
 EXPORTED = {
-    "path", "snapshot_root", "certificate", "documents", "bytes", "files", "human_fraction",
+    "path", "snapshot_root", "certificate", "documents", "bytes", "files", "human_fraction", "log", "supersedes",
     "existed",
 }  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_an_export(cli: Cli, sqlite_world: World) -> None:
     assert ran.json["existed"] is False
     assert Path(ran.json["path"]) == Path("snap").absolute()
     assert {path.name for path in Path("snap").iterdir()} == {
-        "README.md", "certificate.json", "data", "manifest.json",
+        "README.md", "certificate.json", "certificate.tlog-proof", "data", "manifest.json",
     }  # fmt: skip
     again = cli("export", "mix.yaml", "--out", "snap", "--json")
     assert again.json == ran.json | {"existed": True}
