@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 
-HEAD: Final = "20261129_trust"
+HEAD: Final = "20261130_lifecycle"
 """The revision that this code works with; a test compares it with `migrations/`."""
 
 BUSY_SECONDS: Final = 30.0
@@ -108,6 +108,7 @@ KNOWN: Final = (
     "20261123_vault",
     "20261124_exclusions",
     "20261125_dedup",
+    "20261129_trust",
     HEAD,
 )
 """Every released revision, oldest first."""
