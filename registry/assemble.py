@@ -27,6 +27,7 @@ from registry.db.models import DatasetVersion
 from registry.errors import InvalidInputError
 from registry.query import catalogue
 from registry.query.again import Again
+from registry.query.amounts import counted, units
 from registry.query.eligible import excluded, facts_about, leave_out, passing
 from registry.query.evaluations.meeting import Progress
 from registry.query.plan import DUPLICATE, LeftOut, Plan, PlannedInput, Rows, Shortfall
@@ -158,33 +159,13 @@ def _pool(recipe: Recipe, stands: list[Standing], masks: list[Mask]) -> Candidat
 
     of = recipe.human.of if recipe.human else Unit.BYTES
     count = recipe.human.count if recipe.human else [Origin.HUMAN]
-    sizes = joined([_units(stand, recipe.size.unit) for stand in stands])
+    sizes = joined([units(stand, recipe.size.unit) for stand in stands])
     return Candidates(
         hashes=Contents([stand.hashes for stand in stands], masks),
         sizes=sizes,
-        weights=sizes if of is recipe.size.unit else joined([_units(s, of) for s in stands]),
-        human=joined([_counted(stand, of, count) for stand in stands]),
+        weights=sizes if of is recipe.size.unit else joined([units(s, of) for s in stands]),
+        human=joined([counted(stand, of, count) for stand in stands]),
     )
-
-
-def _units(stand: Standing, unit: Unit) -> Numbers:
-    if unit is Unit.TOKENS and stand.tokens is not None:
-        return stand.tokens
-    if unit is Unit.WORDS:
-        return stand.words
-    return np.ones(len(stand.hashes), np.int8) if unit is Unit.DOCUMENTS else stand.bytes
-
-
-def _counted(stand: Standing, of: Unit, count: Sequence[Origin]) -> Numbers:
-    """Return how much of each document counts as human."""
-    whole = np.isin(stand.view.ranks, [origin.caution for origin in count])
-    units = _units(stand, of)
-    counted = np.where(whole, units, units.dtype.type(0))
-    if of is Unit.BYTES:
-        # The human part of a document is never more than the document, so it fits.
-        mixed = stand.view.ranks == Origin.MIXED.caution
-        counted[mixed] = stand.view.human_bytes[mixed]
-    return counted
 
 
 def _split(chosen: Mask, masks: list[Mask]) -> list[Rows]:

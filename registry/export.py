@@ -35,14 +35,16 @@ from registry.core.certificate import (
     Tokens,
     sign,
 )
-from registry.core.dataset import ORIGINS_BY_CAUTION
+from registry.core.dataset import ORIGINS_BY_CAUTION, Origin
 from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
 from registry.core.evidence import iso_time, to_micros
 from registry.core.manifest import Manifest, ShardEntry, Tally, shard_name
 from registry.core.merkle import shards_root
+from registry.core.recipe import Unit
 from registry.db.base import Base
 from registry.db.models import (
+    DrawnRows,
     IntentKind,
     LogEntry,
     Mixture,
@@ -57,7 +59,9 @@ from registry.errors import ConflictError, InvalidInputError, UnavailableError
 from registry.formats import hf_card
 from registry.matching import Kind
 from registry.places import Place
+from registry.query import drawn
 from registry.query.again import Again
+from registry.query.amounts import counted, units
 from registry.query.eligible import still_passes
 from registry.query.layout import Group, Layout
 from registry.query.plan import Plan, PlannedInput, Rows
@@ -155,7 +159,7 @@ def snapshot(
             with database.write() as session:
                 if ledger.size(session) != seen and _claims_since(session, seen):
                     continue
-                _record(session, plan, manifest, data, out=out, signer=signer, now=clock())
+                _record(session, store, plan, manifest, data, out=out, signer=signer, now=clock())
                 intents.commit_before_move(session, writer)
             break
     except BaseException:
@@ -441,6 +445,7 @@ def _write_sidecars(
 
 def _record(
     session: Session,
+    store: Store,
     plan: Plan,
     manifest: Manifest,
     envelope: bytes,
@@ -490,6 +495,11 @@ def _record(
         for it in (plan.evaluations.sets if plan.evaluations is not None else ())
     ]
     session.add_all([*parts, *exclusions])
+    session.flush()
+    drawn_rows = [
+        _drawn_rows(store, plan, item, part) for item, part in zip(plan.inputs, parts, strict=True)
+    ]
+    session.add_all(drawn_rows)
     made = Snapshot(
         mixture_id=mixture.id,
         key_id=_key_id(session, signer),
@@ -499,7 +509,7 @@ def _record(
         issued_at=now,
     )
     session.add(made)
-    rows += [mixture, *parts, *exclusions, made]
+    rows += [mixture, *parts, *drawn_rows, *exclusions, made]
     ledger.append(
         session,
         EntryKind.SNAPSHOT_EXPORTED,
@@ -510,6 +520,26 @@ def _record(
             "snapshot_root": manifest.root,
         },
         rows=rows,
+    )
+
+
+def _drawn_rows(store: Store, plan: Plan, item: PlannedInput, part: MixtureInput) -> DrawnRows:
+    """Store which rows of an input are drawn, unless all are, and return the row about them."""
+    stand, rows = item.standing, item.rows
+    digest = None
+    if len(rows) != len(stand.hashes):
+        data = drawn.encode(rows)
+        digest = sha256_hex(data)
+        store.put_mixture(digest, data)
+    asked = plan.recipe.human
+    of = asked.of if asked else Unit.BYTES
+    count = asked.count if asked else [Origin.HUMAN]
+    return DrawnRows(
+        input_id=part.id,
+        digest=digest,
+        documents=len(rows),
+        weight=int(units(stand, of)[rows].sum()),
+        human=int(counted(stand, of, count)[rows].sum()),
     )
 
 

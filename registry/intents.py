@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_folder
 from registry.db.models import (
+    DrawnRows,
     Intent,
     IntentKind,
     IntentState,
@@ -218,6 +219,7 @@ def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
             if _dead(intent, now)
         ]
     _drop_selections(database, store)
+    _drop_mixtures(database, store)
     drop_index_files(database, store)
     store.drop_unfinished(before=(now - RESUMABLE).timestamp())
     return [sentence for uid in dead if (sentence := _recover(database, store, uid, now))]
@@ -235,6 +237,17 @@ def _drop_selections(database: Database, store: Store) -> None:
             return
     with database.write() as session:
         store.drop_selections(store.selections() - set(session.scalars(wanted)))
+
+
+def _drop_mixtures(database: Database, store: Store) -> None:
+    """Remove drawn rows that no export came of; they are stored like selections."""
+    wanted = sa.select(DrawnRows.digest).where(DrawnRows.digest.is_not(None)).distinct()
+    there = store.mixtures()
+    with database.read() as session:
+        if not there or there <= set(session.scalars(wanted)):
+            return
+    with database.write() as session:
+        store.drop_mixtures(store.mixtures() - {it for it in session.scalars(wanted) if it})
 
 
 def drop_index_files(database: Database, store: Store) -> int:

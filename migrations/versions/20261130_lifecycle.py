@@ -212,8 +212,13 @@ def upgrade() -> None:
         "drawn_rows",
         sa.Column("id", BIG, nullable=False),
         sa.Column("input_id", BIG, nullable=False),
-        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=True),
         sa.Column("documents", BIG, nullable=False),
+        sa.Column("weight", BIG, nullable=False),
+        sa.Column("human", BIG, nullable=False),
+        sa.CheckConstraint(
+            "human >= 0 AND human <= weight AND documents >= 0", name=op.f("ck_drawn_rows_sums")
+        ),
         sa.ForeignKeyConstraint(
             ["input_id"], ["mixture_inputs.id"], name=op.f("fk_drawn_rows_input_id_mixture_inputs")
         ),

@@ -89,7 +89,7 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "erased_texts": ("id", "withdrawal_id", "salt", "digest"),
     "relocations": ("id", "location_id", "base", "files", "relocated_by", "relocated_at"),
-    "drawn_rows": ("id", "input_id", "digest", "documents"),
+    "drawn_rows": ("id", "input_id", "digest", "documents", "weight", "human"),
 }  # fmt: skip
 """The tables and columns that the log binds. Not bound: intents, and the log's own tables."""
 

@@ -500,19 +500,26 @@ class MixtureInput(Base):
 
 
 class DrawnRows(Base):
-    """Which rows of a version a mixture holds: a file in the storage.
+    """Which rows of a version a mixture holds: a file in the storage (`registry.query.drawn`).
 
     Attributes:
-        digest: SHA-256 of the file, which names it.
-        documents: How many rows it names.
+        digest: SHA-256 of the file, which names it; None where all rows were drawn.
+        documents: How many rows were drawn.
+        weight: What they came to, in the unit that the recipe asks the human share of.
+        human: How much of that counted as human by declaration then.
     """
 
     __tablename__ = "drawn_rows"
+    __table_args__ = (
+        CheckConstraint("human >= 0 AND human <= weight AND documents >= 0", name="sums"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     input_id: Mapped[int] = mapped_column(ForeignKey("mixture_inputs.id"), unique=True)
-    digest: Mapped[str]
+    digest: Mapped[str | None]
     documents: Mapped[int]
+    weight: Mapped[int]
+    human: Mapped[int]
 
 
 class MixtureExclusion(Base):
