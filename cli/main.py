@@ -78,6 +78,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
     ),
+    "impact": (
+        "cli.commands.impact:impact",
+        "Say what a version, a text or a dispute touched, and whether each promise still holds.",
+    ),
     "keep": (
         "cli.commands.keep:keep",
         "Put the texts of a registered version into the vault, each checked against its hash.",

@@ -8,11 +8,13 @@ caller has found the version.
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, lazyload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from registry import ledger
 from registry.core.caller import OPERATOR, Caller
@@ -166,6 +168,60 @@ def claims(
     if property is not None:
         wanted = wanted.where(Claim.property == property)
     return session.execute(wanted.options(selectinload(Claim.location))).scalars().all()
+
+
+def claims_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[Claim]]:
+    """Return the live claims about every version that the caller may see, with one statement.
+
+    The places that claims stand for are those that `locations_of_all` reads.
+    """
+    rows = session.scalars(
+        sa.select(Claim)
+        .where(visible_version(caller, Claim.version_id))
+        .order_by(Claim.id)
+        .options(lazyload(Claim.version))
+    )
+    found: dict[int, list[Claim]] = defaultdict(list)
+    for row in rows:
+        found[row.version_id].append(row)
+    places = {
+        place.id: place for each in locations_of_all(session, caller).values() for place in each
+    }
+    for claim in (it for each in found.values() for it in each):
+        place = None if claim.location_id is None else places.get(claim.location_id)
+        set_committed_value(claim, "location", place)
+    return found
+
+
+def locations_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[Location]]:
+    """Return the places of every version that the caller may see, with one statement."""
+    rows = session.scalars(
+        sa.select(Location)
+        .where(visible_version(caller, Location.version_id))
+        .order_by(Location.id)
+        .options(lazyload(Location.version))
+    )
+    found: dict[int, list[Location]] = defaultdict(list)
+    for row in rows:
+        found[row.version_id].append(row)
+    return found
+
+
+def sources_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[LineageEdge]]:
+    """Return the edges from what each version was derived from, with one statement."""
+    rows = session.scalars(
+        sa.select(LineageEdge)
+        .where(
+            visible_version(caller, LineageEdge.version_id),
+            visible_version(caller, LineageEdge.source_id),
+        )
+        .order_by(LineageEdge.id)
+        .options(lazyload(LineageEdge.version), lazyload(LineageEdge.source))
+    )
+    found: dict[int, list[LineageEdge]] = defaultdict(list)
+    for row in rows:
+        found[row.version_id].append(row)
+    return found
 
 
 def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:

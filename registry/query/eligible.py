@@ -61,7 +61,7 @@ def passing(
         mask = np.ones(len(stand.hashes), np.bool_)
         out: list[LeftOut] = []
         for filters in (recipe.where, source.where):
-            for reason, good in _filters(filters, stand, facts):
+            for reason, good in filtered(filters, stand, facts):
                 leave_out(out, reason, mask & ~good, stand)
                 mask &= good
         masks.append(mask)
@@ -108,7 +108,7 @@ def leave_out(out: list[LeftOut], reason: str, mask: Mask, stand: Standing) -> N
         out.append(LeftOut(reason, count, int(stand.bytes[mask].sum())))
 
 
-def _filters(filters: Filters, stand: Standing, facts: Facts | None) -> list[tuple[str, Mask]]:
+def filtered(filters: Filters, stand: Standing, facts: Facts | None) -> list[tuple[str, Mask]]:
     """Return each filter given, in words, with the documents that it lets pass."""
     found: list[tuple[str, Mask]] = []
     if filters.origin is not None:

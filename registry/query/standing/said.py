@@ -106,6 +106,18 @@ class About:
             catalogue.sources_of(session, version, caller),
         )
 
+    @classmethod
+    def of_all(cls, session: Session, caller: Caller) -> list[Self]:
+        """Read it of every version that the caller may see, with four statements."""
+        versions = catalogue.all_versions(session, caller)
+        claims = catalogue.claims_of_all(session, caller)
+        locations = catalogue.locations_of_all(session, caller)
+        sources = catalogue.sources_of_all(session, caller)
+        return [
+            cls(it, claims.get(it.id, []), locations[it.id], sources.get(it.id, []))
+            for it in versions
+        ]
+
     @property
     def by_model(self) -> list[LineageEdge]:
         """Return the edges that say that a model made all of it: no claim makes it human then."""

@@ -1,0 +1,133 @@
+"""What was withdrawn: tombstones, and which rows of a version they are about.
+
+A withdrawal counts from the moment it is recorded, wherever documents are looked up, drawn or
+exported; nothing has to be rebuilt for it. What is *claimed* about withdrawn texts counts on:
+withdrawing a dataset never makes a text human elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from registry.core.claim import Mask
+from registry.core.contents import Hashes, member
+from registry.core.evidence import iso_date, iso_time, to_micros
+from registry.db.models import DatasetVersion, Selection, Withdrawal
+
+
+class Selections(Protocol):
+    """Where stored lists of content hashes come from."""
+
+    def selection(self, digest: str) -> Hashes:
+        """Return a stored list of content hashes, ascending."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A withdrawal.
+
+    Attributes:
+        number: Its number, by which messages name it.
+        version_id: The version.
+        selection: The digest of the list of texts it is about, or None for the whole version.
+        texts: How many texts those are, or None.
+        reason: Why.
+        erased: Whether the registry's own copies were removed too.
+        by: Who withdrew them.
+        at: When, in microseconds since 1970 UTC.
+    """
+
+    number: int
+    version_id: int
+    selection: str | None
+    texts: int | None
+    reason: str
+    erased: bool
+    by: str
+    at: int
+
+    @property
+    def words(self) -> str:
+        """Return the tombstone in a few words."""
+        what = "withdrawn and erased" if self.erased else "withdrawn"
+        return f"{what} {iso_date(self.at)}, tombstone {self.number}: {self.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the tombstone as a document."""
+        return {
+            "withdrawal": self.number,
+            "about": "all" if self.selection is None else self.texts,
+            "reason": self.reason,
+            "erased": self.erased,
+            "withdrawn_by": self.by,
+            "withdrawn_at": iso_time(self.at),
+        }
+
+
+def tombstones(
+    session: Session, versions: Collection[int] | None = None
+) -> dict[int, list[Tombstone]]:
+    """Return the withdrawals by the ids of their versions, oldest first, with one statement.
+
+    Args:
+        session: A reading session.
+        versions: The versions, or None for all of the catalogue.
+    """
+    wanted = (
+        sa.select(
+            Withdrawal.id,
+            Withdrawal.version_id,
+            Selection.digest,
+            Selection.texts,
+            Withdrawal.reason,
+            Withdrawal.erased,
+            Withdrawal.withdrawn_by,
+            Withdrawal.withdrawn_at,
+        )
+        .outerjoin(Selection, Selection.id == Withdrawal.selection_id)
+        .order_by(Withdrawal.id)
+    )
+    if versions is not None:
+        wanted = wanted.where(Withdrawal.version_id.in_(versions))
+    found: dict[int, list[Tombstone]] = defaultdict(list)
+    for number, version, digest, texts, reason, erased, by, at in session.execute(wanted):
+        stone = Tombstone(number, version, digest, texts, reason, erased, by, to_micros(at))
+        found[version].append(stone)
+    return dict(found)
+
+
+def of_version(session: Session, version: DatasetVersion) -> list[Tombstone]:
+    """Return the withdrawals of a version, oldest first."""
+    return tombstones(session, [version.id]).get(version.id, [])
+
+
+def whole(stones: Sequence[Tombstone]) -> Tombstone | None:
+    """Return the tombstone of a version that is withdrawn as a whole, or None."""
+    return next((it for it in stones if it.selection is None), None)
+
+
+def mask(hashes: Hashes, stone: Tombstone, selections: Selections) -> Mask:
+    """Return which rows a tombstone is about.
+
+    Raises:
+        ConflictError: The stored list is missing or was changed.
+    """
+    if stone.selection is None:
+        return np.ones(len(hashes), np.bool_)
+    return member(hashes, selections.selection(stone.selection))
+
+
+def any_of(hashes: Hashes, stones: Sequence[Tombstone], selections: Selections) -> Mask:
+    """Return which rows any of some tombstones is about."""
+    gone = np.zeros(len(hashes), np.bool_)
+    for stone in stones:
+        gone |= mask(hashes, stone, selections)
+    return gone
