@@ -25,6 +25,14 @@ SHOWN = 20
     help="Only the texts of the version whose SHA-256 stands in this file, one a line.",
 )
 @click.option("--dispute", type=int, metavar="N", help="What a dispute is about.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="How many snapshots are counted anew, the newest first; 0: all.",
+)
 @json_option
 @click.pass_obj
 def impact(
@@ -35,6 +43,7 @@ def impact(
     digest: str | None,
     where: str | None,
     dispute: int | None,
+    limit: int,
     as_json: bool,
 ) -> None:
     """Say what a version, a text or a dispute touched, and whether each promise still holds.
@@ -50,7 +59,7 @@ def impact(
     if where is not None and ref is None:
         raise click.UsageError("`--where` needs a dataset")
     with opened(home) as registry:
-        made = _impact(registry, ref, digest, where, dispute)
+        made = _impact(registry, ref, digest, where, dispute, limit or None)
     record = to_json(made)
     if as_json:
         emit(record)
@@ -60,7 +69,12 @@ def impact(
 
 
 def _impact(
-    registry: Opened, ref: str | None, digest: str | None, where: str | None, dispute: int | None
+    registry: Opened,
+    ref: str | None,
+    digest: str | None,
+    where: str | None,
+    dispute: int | None,
+    limit: int | None,
 ) -> Impact:
     from pathlib import Path
 
@@ -84,7 +98,7 @@ def _impact(
             subject = by_dispute(session, store, dispute)
         else:
             subject = by_ref(session, DatasetRef.parse(ref or ""), where=chosen)
-        return impact(session, store, subject)
+        return impact(session, store, subject, limit=limit)
 
 
 def _screen(record: dict[str, Any]) -> list[str]:
@@ -94,6 +108,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
         f"{clean(record['about'])}   {plural(totals['snapshots'], 'snapshot')} · "
         f"{plural(len(record['derived']), 'derived version')} · "
         + (f"{plural(broken, 'snapshot')} with a broken promise" if broken else "no broken promise")
+        + (f" among the newest {totals['counted']:,}" if record["after"] else "")
         + f" · catalogue as of log {count(record['log_size'])}"
     ]
     for item in record["versions"][:SHOWN]:
@@ -104,9 +119,12 @@ def _screen(record: dict[str, Any]) -> list[str]:
         lines.append(f"  {_name(item)}   was {item['kind']} from {source}{steps}")
     for item in record["snapshots"][:SHOWN]:
         lines += _snapshot(item)
-    if len(record["snapshots"]) > SHOWN:
-        more = len(record["snapshots"]) - SHOWN
-        lines.append(f"… and {plural(more, 'snapshot')} more: `--json` lists all")
+    more = totals["snapshots"] - min(SHOWN, totals["counted"])
+    if more:
+        lines.append(
+            f"… and {plural(more, 'snapshot')} more, of which "
+            f"{max(0, totals['counted'] - SHOWN):,} were counted: `--json --limit 0` lists all"
+        )
     for item in record["excluded"][:SHOWN]:
         gone = item["exact"] + item["near"] + item["passage"]
         lines.append(

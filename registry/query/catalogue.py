@@ -207,6 +207,17 @@ def locations_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, l
     return found
 
 
+def firsts(session: Session, versions: Collection[int]) -> dict[int, Location]:
+    """Return the first place of each of some versions, with one statement."""
+    first = (
+        sa.select(sa.func.min(Location.id))
+        .where(Location.version_id.in_(versions))
+        .group_by(Location.version_id)
+    )
+    rows = session.scalars(sa.select(Location).where(Location.id.in_(first)))
+    return {row.version_id: row for row in rows}
+
+
 def sources_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[LineageEdge]]:
     """Return the edges from what each version was derived from, with one statement."""
     rows = session.scalars(

@@ -53,7 +53,7 @@ def test_a_correction_shows_in_the_shares_of_every_snapshot(world: World) -> Non
     world.export(recipe("answers", share=None), "answers-only")
     world.claim("answers", Origin.AI, reason="a model wrote them")
     found = impact_of(world, "answers")
-    both, answers = found["snapshots"]
+    answers, both = found["snapshots"]
     assert both["path"].endswith("both")
     assert answers["path"].endswith("answers-only")
     human = both["human_fraction"]
@@ -210,3 +210,17 @@ def test_the_number_of_statements_does_not_grow_with_what_is_found(world: World)
     with statements(world) as many:
         assert impact_of(world, "essays")["totals"]["snapshots"] == 5
     assert len(many) == len(few) <= 24
+
+
+def test_snapshots_are_counted_in_pages_the_newest_first(world: World) -> None:
+    world.register("essays", PROMPTS, origin=Origin.HUMAN)
+    made = [world.export(recipe("essays", seed=at), f"s{at}").certificate for at in range(3)]
+    with world.database.read() as session:
+        subject = by_ref(session, DatasetRef("local", "essays"))
+        first = to_json(impact(session, world.store, subject, limit=2))
+        second = to_json(impact(session, world.store, subject, limit=2, after=first["after"]))
+        with pytest.raises(NotFoundError, match="after"):
+            impact(session, world.store, subject, after="0" * 64)
+    assert [it["certificate"] for it in first["snapshots"]] == made[:0:-1]
+    assert [it["certificate"] for it in second["snapshots"]] == made[:1]
+    assert (first["totals"]["snapshots"], second["after"]) == (3, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from registry.core.dataset import DatasetRef
 from registry.core.recipe import Filters, Recipe, Source
@@ -13,6 +13,8 @@ from registry.db.models import DatasetVersion
 from registry.query.catalogue import ref_of
 from registry.query.impact.recount import Bounds, Recount
 from registry.query.impact.touched import Touched
+
+_NONE: Final = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,17 @@ def share(recipe: Recipe, human: Bounds, weight: int | None) -> Iterator[Promise
         yield Promise("share", words, None, why)
 
 
-def filters(recount: Recount, it: Touched, recipe: Recipe) -> Iterator[Promise]:
+def filters(recount: Recount, it: Touched, recipe: Recipe, sources: Sources) -> Iterator[Promise]:
     """Give a promise for each filter of the recipe that some document breaks, or may break.
 
     Of filters that hold for all documents one promise is given, if there are any.
     """
     broken: dict[str, Bounds] = {}
+    asked = [("where", recipe.where)] if recipe.where != _NONE else []
     for held in it.inputs:
-        parts = [("where", recipe.where)]
-        source = source_of(recipe, recount.versions[held.version_id])
-        if source is not None:
-            parts.append((source.dataset, source.where))
-        for name, part in parts:
-            if part == Filters():
-                continue
+        source = sources.of(recount.versions[held.version_id])
+        own = [(source.dataset, source.where)] if source and source.where != _NONE else []
+        for name, part in (*asked, *own):
             for reason, bounds in recount.refused(held, (it.recipe_id, name), part).items():
                 broken[reason] = broken.get(reason, Bounds(0, 0)) + bounds
     for reason, bounds in broken.items():
@@ -85,8 +84,7 @@ def filters(recount: Recount, it: Touched, recipe: Recipe) -> Iterator[Promise]:
         else:
             why = f"up to {_several(bounds.high)}: {reason}; the rows are not known"
             yield Promise("filter", words, None, why)
-    asked = [recipe.where, *(source.where for source in recipe.sources)]
-    if not broken and any(part != Filters() for part in asked):
+    if not broken and (asked or any(source.where != _NONE for source in recipe.sources)):
         yield Promise("filter", "every document passes the recipe's filters", True)
 
 
@@ -125,18 +123,24 @@ def evaluations(
         yield Promise("evaluations", asked, True)
 
 
-def source_of(recipe: Recipe, version: DatasetVersion) -> Source | None:
-    """Return the source of a recipe that a version was drawn as."""
-    ref = ref_of(version)
-    found = None
-    for source in recipe.sources:
-        asked = DatasetRef.parse(source.dataset)
-        if asked.dataset == ref.dataset:
-            if asked.version == ref.version:
-                return source
-            if asked.version is None:
-                found = source
-    return found
+class Sources:
+    """Which source of a recipe a version was drawn as.
+
+    Args:
+        recipe: The recipe.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._named: dict[tuple[str, int | None], Source] = {}
+        for source in recipe.sources:
+            ref = DatasetRef.parse(source.dataset)
+            self._named[(str(ref.dataset), ref.version)] = source
+
+    def of(self, version: DatasetVersion) -> Source | None:
+        """Return the source; one that names no version meant the latest of its time."""
+        owner = version.dataset
+        name = f"{owner.namespace.name}/{owner.name}"
+        return self._named.get((name, version.number)) or self._named.get((name, None))
 
 
 def needed_sets(found: Collection[Touched], recipes: Mapping[int, Recipe]) -> set[int]:

@@ -168,15 +168,6 @@ class Recount:
             self._sums[name] = int(np.count_nonzero(mask[self._drawn(held.digest)]))
         return Bounds(self._sums[name], self._sums[name])
 
-    def texts(self, held: Held, texts: Hashes | None) -> Bounds:
-        """Return how many documents that a mixture holds have one of some texts; None for all."""
-        if texts is None:
-            return Bounds(held.documents, held.documents)
-        key = ("texts", held.version_id, id(texts))
-        if key not in self._masks:
-            self._masks[key] = member(self._stands[held.version_id].hashes, texts)
-        return self.count(held, key, self._masks[key])
-
     def withdrawn(self, held: Held) -> Bounds:
         """Return how many documents that a mixture holds are withdrawn today."""
         stones = self.stones.get(held.version_id)

@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from registry import ledger
+from registry import documents, ledger
 from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.certificate import NOT_ASSESSED
+from registry.core.claim import Mask
 from registry.core.contents import member
 from registry.core.dataset import Origin
 from registry.core.evidence import iso_time, to_micros
 from registry.core.recipe import Recipe, Unit
-from registry.query.catalogue import ref_of
+from registry.errors import NotFoundError
+from registry.query import drawn
+from registry.query.catalogue import firsts, ref_of
 from registry.query.impact import promises, touched
 from registry.query.impact.promises import Promise
 from registry.query.impact.recount import Bounds, Recount
 from registry.query.impact.subject import Subject
-from registry.query.impact.touched import Derived, Touched
+from registry.query.impact.touched import Derived, Held, Touched
 from registry.query.protection import evaluation_ids
 from registry.query.visible import visible_ids
 from registry.query.withdrawn import Tombstone
@@ -69,20 +72,31 @@ class Impact:
         log_size: The state of the catalogue.
         recount: The catalogue as it stands.
         derived: Versions made from it.
-        snapshots: Snapshots that hold documents of it, or of those, oldest first.
-        excluded: Snapshots that documents were left out of for it, an evaluation set.
+        touched: Snapshots that hold, or may hold, documents of it or of those, the newest first.
+        snapshots: Some of these, counted anew.
+        more: Whether there are others behind them.
+        excluded: Snapshots that documents were left out of for it, and how many: equal, nearly
+            equal, with a shared passage.
     """
 
     subject: Subject
     log_size: int
     recount: Recount
     derived: Sequence[Derived]
+    touched: Sequence[Touched]
     snapshots: Sequence[SnapshotImpact]
-    excluded: Sequence[Touched]
+    more: bool
+    excluded: Sequence[tuple[Touched, tuple[int, int, int]]]
 
 
 def impact(
-    session: Session, store: Store, subject: Subject, *, caller: Caller = OPERATOR
+    session: Session,
+    store: Store,
+    subject: Subject,
+    *,
+    caller: Caller = OPERATOR,
+    after: str | None = None,
+    limit: int | None = None,
 ) -> Impact:
     """Find what is touched, and count it anew.
 
@@ -91,53 +105,118 @@ def impact(
         store: The registry's storage.
         subject: What is asked about.
         caller: Who asks: what they may not see is not named, and does not count.
+        after: Count the snapshots behind the one with this certificate.
+        limit: How many at most, the newest first; None for all.
 
     Raises:
+        NotFoundError: No touched snapshot has the certificate `after`.
         ConflictError: A document table or a file of drawn rows is missing or was changed.
     """
     derived = touched.derived(session, subject.versions, caller)
     named = {*subject.versions, *(it.version_id for it in derived)}
-    found = touched.snapshots(session, named, caller)
-    recipes = {it.recipe_id: it.recipe for it in found}
+    everything = touched.snapshots(session, named, caller)
+    excluded = touched.exclusions(session, subject.versions, everything)
+    texts = _Texts(session, store, subject)
+    holding = [it for it in everything if texts.held(it).high]
+    page = _behind(holding, after)
+    more = limit is not None and len(page) > limit
+    page = page if limit is None else page[:limit]
+    touched.complete(session, page, named)
+    recipes = {it.recipe_id: it.recipe for it in page}
     asked = {id: Recipe.model_validate(body) for id, body in recipes.items()}
     evals = evaluation_ids(session) & visible_ids(session, caller)
-    needed = set(subject.versions) | {held.version_id for it in found for held in it.inputs}
+    needed = set(subject.versions) | {held.version_id for it in page for held in it.inputs}
     if any(recipe.exclude_evaluations is True for recipe in asked.values()):
         needed |= evals
-    needed |= promises.needed_sets(found, asked)
+    needed |= promises.needed_sets(page, asked)
     recount = Recount(session, store, caller, needed)
-    counting = _Counting(subject, recount, asked, named, evals)
-    held = [it for it in found if counting.touches(it)]
+    sources = {id: promises.Sources(recipe) for id, recipe in asked.items()}
+    counting = _Counting(texts, recount, asked, named, evals, sources)
     return Impact(
         subject=subject,
         log_size=ledger.size(session),
         recount=recount,
         derived=derived,
-        snapshots=[counting.snapshot(it) for it in held],
-        excluded=[it for it in found if it.exclusions.keys() & subject.versions.keys()],
+        touched=holding,
+        snapshots=[counting.snapshot(it) for it in page],
+        more=more,
+        excluded=excluded,
     )
+
+
+def _behind(found: list[Touched], after: str | None) -> list[Touched]:
+    if after is None:
+        return found
+    for at, it in enumerate(found):
+        if it.certificate == after:
+            return found[at + 1 :]
+    raise NotFoundError(
+        "no touched snapshot has the certificate named in `after`",
+        hint="begin again without `after`, and follow `next`",
+    )
+
+
+class _Texts:
+    """How many of the documents that are asked about a snapshot holds."""
+
+    def __init__(self, session: Session, store: Store, subject: Subject) -> None:
+        self._subject = subject
+        self._masks: dict[int, Mask] = {}
+        self._store = store
+        self._found: dict[tuple[int, str], int] = {}
+        asked = [id for id, texts in subject.versions.items() if texts is not None]
+        places = firsts(session, asked) if asked else {}
+        for id, place in places.items():
+            (column,) = (
+                documents.load(
+                    store.documents(place.uid), digest=place.table_digest, columns=["content_hash"]
+                )
+                .select(["content_hash"])
+                .columns
+            )
+            texts = subject.versions[id]
+            if texts is not None:
+                self._masks[id] = member(documents.hashes_of(column), texts)
+
+    def held(self, it: Touched) -> Bounds:
+        """Return how many, as far as it is known which rows the snapshot holds."""
+        total = Bounds(0, 0)
+        for held in it.inputs:
+            total += self.of(held)
+        return total
+
+    def of(self, held: Held) -> Bounds:
+        """Return how many of what a mixture holds of a version are asked about."""
+        mask = self._masks.get(held.version_id)
+        if mask is None:
+            return Bounds(held.documents, held.documents)
+        total = int(np.count_nonzero(mask))
+        if held.digest is None:
+            missing = 0 if held.known else len(mask) - held.documents
+            return Bounds(max(0, total - missing), min(total, held.documents))
+        key = (held.version_id, held.digest)
+        if key not in self._found:
+            rows = drawn.decode(self._store.mixture(held.digest))
+            self._found[key] = int(np.count_nonzero(mask[rows]))
+        return Bounds(self._found[key], self._found[key])
 
 
 @dataclass(frozen=True, slots=True)
 class _Counting:
     """Counts snapshots anew."""
 
-    subject: Subject
+    texts: _Texts
     recount: Recount
     recipes: dict[int, Recipe]
     named: set[int]
     evals: set[int]
-
-    def touches(self, it: Touched) -> bool:
-        """Return whether a snapshot holds, or may hold, documents that are asked about."""
-        return self._holds(it).high > 0
+    sources: dict[int, promises.Sources]
 
     def _holds(self, it: Touched) -> Bounds:
         total = Bounds(0, 0)
         for held in it.inputs:
             if held.version_id in self.named:
-                texts = self.subject.versions.get(held.version_id)
-                total += self.recount.texts(held, texts)
+                total += self.texts.of(held)
         return total
 
     def snapshot(self, it: Touched) -> SnapshotImpact:
@@ -159,7 +238,7 @@ class _Counting:
             rows_known=all(recount.known(held) for held in it.inputs),
             promises=(
                 *promises.share(recipe, today, weight),
-                *promises.filters(recount, it, recipe),
+                *promises.filters(recount, it, recipe, self.sources[it.recipe_id]),
                 *promises.evaluations(recount, it, recipe, sorted(sets)),
             ),
         )
@@ -173,20 +252,8 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 # As documents.
 
 
-def to_json(made: Impact, *, after: str | None = None, limit: int | None = None) -> dict[str, Any]:
-    """Return what is touched as the document that `--json` prints and the API answers.
-
-    Args:
-        made: What is touched.
-        after: List the snapshots behind the one with this certificate.
-        limit: How many of them at most; None for all.
-    """
-    listed = list(made.snapshots)
-    if after is not None:
-        at = [it.it.certificate for it in listed].index(after) if listed else -1
-        listed = listed[at + 1 :]
-    more = limit is not None and len(listed) > limit
-    listed = listed if limit is None else listed[:limit]
+def to_json(made: Impact) -> dict[str, Any]:
+    """Return what is touched as the document that `--json` prints and the API answers."""
     return {
         "about": made.subject.words,
         "dispute": made.subject.dispute,
@@ -194,16 +261,15 @@ def to_json(made: Impact, *, after: str | None = None, limit: int | None = None)
         "versions": [_version(made, id) for id in made.subject.versions],
         "derived": [_derived(made, it) for it in made.derived],
         "totals": {
-            "snapshots": len(made.snapshots),
-            "certificates": len({it.it.certificate for it in made.snapshots}),
-            "mixtures": len({it.it.plan for it in made.snapshots}),
+            "snapshots": len(made.touched),
+            "certificates": len({it.certificate for it in made.touched}),
+            "mixtures": len({it.plan for it in made.touched}),
+            "counted": len(made.snapshots),
             "broken": sum(it.broken for it in made.snapshots),
-            "superseded": sum(bool(it.it.superseded_by) for it in made.snapshots),
-            "rows_not_known": sum(not it.rows_known for it in made.snapshots),
         },
-        "snapshots": [snapshot_record(made, it) for it in listed],
-        "after": listed[-1].it.certificate if more else None,
-        "excluded": [_excluded(made, it) for it in made.excluded],
+        "snapshots": [snapshot_record(made, it) for it in made.snapshots],
+        "after": made.snapshots[-1].it.certificate if made.more else None,
+        "excluded": [_excluded(it, counts) for it, counts in made.excluded],
         "training_runs": "not_recorded",
     }
 
@@ -286,13 +352,12 @@ def _fraction(numerator: int | None, denominator: int | None) -> dict[str, int] 
     return {"numerator": numerator, "denominator": denominator}
 
 
-def _excluded(made: Impact, it: Touched) -> dict[str, Any]:
-    counts = [it.exclusions[id] for id in it.exclusions.keys() & made.subject.versions.keys()]
+def _excluded(it: Touched, counts: tuple[int, int, int]) -> dict[str, Any]:
     return {
         "snapshot_root": it.root,
         "certificate": it.certificate,
         "path": it.path,
-        "exact": sum(one[0] for one in counts),
-        "near": sum(one[1] for one in counts),
-        "passage": sum(one[2] for one in counts),
+        "exact": counts[0],
+        "near": counts[1],
+        "passage": counts[2],
     }

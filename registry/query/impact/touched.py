@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -27,6 +27,9 @@ from registry.db.models import (
     Supersession,
 )
 from registry.query.visible import visible_snapshot, visible_version
+
+_NAMED: Final = 1000
+"""How many mixtures are named one by one in a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +135,10 @@ def derived(session: Session, versions: Collection[int], caller: Caller) -> list
 
 
 def snapshots(session: Session, versions: Collection[int], caller: Caller) -> list[Touched]:
-    """Return the snapshots that name some versions, oldest first, with five statements."""
-    named = sa.union(
-        *(
-            sa.select(part.mixture_id).where(part.version_id.in_(versions), *more)
-            for part, more in (
-                (MixtureInput, (MixtureInput.documents > 0,)),
-                (MixtureExclusion, ()),
-            )
-        )
-    ).subquery()
-    mixtures = sa.select(named.c.mixture_id)
+    """Return the snapshots that name some versions, the newest first, with two statements.
+
+    Of their inputs only those versions are among them; `complete` adds the others.
+    """
     rows = session.execute(
         sa.select(
             Snapshot.id,
@@ -157,14 +153,31 @@ def snapshots(session: Session, versions: Collection[int], caller: Caller) -> li
             Mixture.recipe_id,
         )
         .join(Mixture, Mixture.id == Snapshot.mixture_id)
-        .where(Mixture.id.in_(mixtures), visible_snapshot(caller))
-        .order_by(Snapshot.id)
+        .where(Mixture.id.in_(_mixtures(versions)), visible_snapshot(caller))
+        .order_by(Snapshot.id.desc())
     )
     found = [Touched(*row) for row in rows]
-    by_mixture: dict[int, list[Touched]] = defaultdict(list)
+    by_mixture = _by_mixture(found)
+    for mixture, held in _inputs(session, MixtureInput.version_id.in_(versions)):
+        for it in by_mixture.get(mixture, ()):
+            it.inputs.append(held)
+    return found
+
+
+def complete(session: Session, found: Sequence[Touched], versions: Collection[int]) -> None:
+    """Add to snapshots what else is known of them, with four statements.
+
+    Args:
+        session: A reading session.
+        found: Some of those that `snapshots` gave.
+        versions: As there.
+    """
+    by_mixture = _by_mixture(found)
+    few = len(by_mixture) <= _NAMED
+    mixtures: Any = list(by_mixture) if few else _mixtures(versions)
     for it in found:
-        by_mixture[it.mixture_id].append(it)
-    for mixture, held in _inputs(session, mixtures):
+        it.inputs = []
+    for mixture, held in _inputs(session, MixtureInput.mixture_id.in_(mixtures)):
         for it in by_mixture.get(mixture, ()):
             it.inputs.append(held)
     sets = sa.select(
@@ -186,10 +199,53 @@ def snapshots(session: Session, versions: Collection[int], caller: Caller) -> li
     for it in found:
         it.recipe = by_id[it.recipe_id]
     _superseded(session, found)
-    return found
 
 
-def _inputs(session: Session, mixtures: sa.Select[Any]) -> Iterable[tuple[int, Held]]:
+def exclusions(
+    session: Session, versions: Collection[int], found: Collection[Touched]
+) -> list[tuple[Touched, tuple[int, int, int]]]:
+    """Return the snapshots that documents were left out of for some sets, and how many."""
+    by_mixture = _by_mixture(found)
+    rows = session.execute(
+        sa.select(
+            MixtureExclusion.mixture_id,
+            sa.func.sum(MixtureExclusion.exact),
+            sa.func.sum(MixtureExclusion.near),
+            sa.func.sum(MixtureExclusion.passages),
+        )
+        .where(MixtureExclusion.version_id.in_(versions))
+        .group_by(MixtureExclusion.mixture_id)
+        .order_by(MixtureExclusion.mixture_id.desc())
+    )
+    return [
+        (it, (int(exact), int(near), int(passages)))
+        for mixture, exact, near, passages in rows
+        for it in by_mixture.get(mixture, ())
+    ]
+
+
+def _by_mixture(found: Iterable[Touched]) -> dict[int, list[Touched]]:
+    by_mixture: dict[int, list[Touched]] = defaultdict(list)
+    for it in found:
+        by_mixture[it.mixture_id].append(it)
+    return by_mixture
+
+
+def _mixtures(versions: Collection[int]) -> sa.Select[Any]:
+    """Return which mixtures hold documents of some versions, or left out any for them."""
+    named = sa.union(
+        *(
+            sa.select(part.mixture_id).where(part.version_id.in_(versions), *more)
+            for part, more in (
+                (MixtureInput, (MixtureInput.documents > 0,)),
+                (MixtureExclusion, ()),
+            )
+        )
+    ).subquery()
+    return sa.select(named.c.mixture_id)
+
+
+def _inputs(session: Session, which: sa.ColumnElement[bool]) -> Iterable[tuple[int, Held]]:
     rows = session.execute(
         sa.select(
             MixtureInput.mixture_id,
@@ -202,14 +258,14 @@ def _inputs(session: Session, mixtures: sa.Select[Any]) -> Iterable[tuple[int, H
             DrawnRows.human,
         )
         .outerjoin(DrawnRows, DrawnRows.input_id == MixtureInput.id)
-        .where(MixtureInput.mixture_id.in_(mixtures), MixtureInput.documents > 0)
+        .where(which, MixtureInput.documents > 0)
         .order_by(MixtureInput.id)
     )
     for mixture, version, documents, size, drawn, digest, weight, human in rows:
         yield mixture, Held(version, documents, size, drawn is not None, digest, weight, human)
 
 
-def _superseded(session: Session, found: list[Touched]) -> None:
+def _superseded(session: Session, found: Sequence[Touched]) -> None:
     """Say which certificates took the place of others; there are few of them."""
     by_digest = {it.certificate: it for it in found}
     rows = session.execute(
