@@ -13,6 +13,8 @@ from cli.output import tell
 from registry import settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from registry.blobs import Store
     from registry.db.session import Database
 
@@ -45,6 +47,23 @@ def opened(home: str | None, *, any_revision: bool = False) -> Iterator[Opened]:
         yield Opened(found, database, Store(found.storage))
     finally:
         database.dispose()
+
+
+@contextmanager
+def looking(registry: Opened, as_of: str | None) -> Iterator[Session]:
+    """Give a session that sees the catalogue as it is, or as it was; then that is said.
+
+    Args:
+        registry: The registry.
+        as_of: What was given with `--as-of`.
+    """
+    from registry import ledger
+    from registry.query.as_of import AsOf, reading
+
+    with reading(registry.database, AsOf.parse(as_of) if as_of else None) as session:
+        if as_of:
+            tell(f"as of log {ledger.size(session):,}")
+        yield session
 
 
 def clock() -> dt.datetime:

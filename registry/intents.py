@@ -21,8 +21,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_folder
+from registry.core.claim import Property
 from registry.db.models import (
     DrawnRows,
+    Claim,
     Intent,
     IntentKind,
     IntentState,
@@ -232,11 +234,20 @@ def _drop_selections(database: Database, store: Store) -> None:
     write sees none that is about to be recorded.
     """
     wanted = sa.select(Selection.digest)
+    # A claim about one field names a file of numbers beside its list.
+    beside = sa.select(Claim.value[("shares", "bytes")].as_string()).where(
+        Claim.property == Property.ORIGIN
+    )
+
+    def unknown(session: Session) -> set[str]:
+        there = store.selections() - set(session.scalars(wanted))
+        return there - set(session.scalars(beside)) if there else there
+
     with database.read() as session:
-        if store.selections() <= set(session.scalars(wanted)):
+        if not unknown(session):
             return
     with database.write() as session:
-        store.drop_selections(store.selections() - set(session.scalars(wanted)))
+        store.drop_selections(unknown(session))
 
 
 def _drop_mixtures(database: Database, store: Store) -> None:

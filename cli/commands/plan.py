@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.options import as_of_option
 from cli.output import (
     block,
     clean,
@@ -40,9 +41,17 @@ TOKENIZER = click.option(
 @click.argument("recipe", metavar="RECIPE")
 @TOKENIZER
 @click.option("--explain", is_flag=True, help="Also say what was left out, and why.")
+@as_of_option
 @json_option
 @click.pass_obj
-def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as_json: bool) -> int:
+def plan(
+    home: str | None,
+    recipe: str,
+    tokenizer: str | None,
+    explain: bool,
+    as_of: str | None,
+    as_json: bool,
+) -> int:
     """Show what a recipe would draw, or what it lacks. Nothing is written.
 
     RECIPE is a YAML or JSON file, such as `sources: [essays]`; docs/recipes.md explains it.
@@ -54,7 +63,7 @@ def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as
 
     asked = read_recipe(recipe)
     with opened(home) as registry:
-        made = _plan(registry, asked, tokenizer)
+        made = _plan(registry, asked, tokenizer, as_of)
     if as_json:
         emit(to_json(made))
     else:
@@ -63,11 +72,14 @@ def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as
     return 0 if made.shortfall is None else 3
 
 
-def _plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
+def _plan(
+    registry: Opened, recipe: Recipe, tokenizer: str | None, as_of: str | None = None
+) -> Plan:
     """Make a plan, counting tokens if a tokenizer is given."""
     import tempfile
     from pathlib import Path
 
+    from cli.context import looking
     from registry import assemble
     from registry.query.texts import TextSource, reading
 
@@ -83,7 +95,7 @@ def _plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
             source = TextSource(database, store, Path(scratch), avoid=set(), ahead=True)
             counter = TokenCounter(source, Path(tokenizer))
         again = reading(database, store, Path(scratch) / "again")
-        with database.read() as session:
+        with looking(registry, as_of) as session:
             return assemble.plan(
                 session, store, recipe, tokens=counter, again=again, on_progress=on_progress
             )

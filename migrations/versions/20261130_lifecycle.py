@@ -82,6 +82,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("dispute_id", name=op.f("uq_dispute_resolutions_dispute_id")),
     )
     op.create_table(
+        "ended_claims",
+        sa.Column("id", BIG, nullable=False),
+        sa.Column("resolution_id", BIG, nullable=False),
+        sa.Column("claim_id", BIG, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["claim_id"], ["claims.id"], name=op.f("fk_ended_claims_claim_id_claims")
+        ),
+        sa.ForeignKeyConstraint(
+            ["resolution_id"],
+            ["dispute_resolutions.id"],
+            name=op.f("fk_ended_claims_resolution_id_dispute_resolutions"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ended_claims")),
+        sa.UniqueConstraint("claim_id", name=op.f("uq_ended_claims_claim_id")),
+    )
+    op.create_index(op.f("ix_ended_claims_resolution_id"), "ended_claims", ["resolution_id"])
+    op.create_table(
         "evidence",
         sa.Column("id", BIG, nullable=False),
         sa.Column("version_id", BIG, nullable=False),
@@ -235,6 +252,7 @@ def downgrade() -> None:
         "erased_texts",
         "withdrawals",
         "evidence",
+        "ended_claims",
         "dispute_resolutions",
         "disputes",
     ):

@@ -17,6 +17,7 @@ from registry.api.deps import Registry
 from registry.api.routes import (
     checks,
     datasets,
+    disputes,
     documents,
     health,
     lookup,
@@ -72,7 +73,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = Registry(database, store, finder)
     problems.install(app)
     app.add_exception_handler(caching.NotModifiedError, caching.not_modified)
-    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, health):
+    for module in (
+        datasets,
+        versions,
+        snapshots,
+        disputes,
+        documents,
+        lookup,
+        overlap,
+        checks,
+        health,
+    ):
         app.include_router(module.router)
     _describe(app)
     return app

@@ -80,6 +80,7 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
     "dispute_resolutions": (
         "id", "dispute_id", "outcome", "role", "reason", "resolved_by", "resolved_at",
     ),
+    "ended_claims": ("id", "resolution_id", "claim_id"),
     "evidence": (
         "id", "version_id", "selection_id", "dispute_id", "kind", "concerns", "grade", "not_before",
         "not_after", "documents", "issuer", "digest", "value", "added_by", "added_at",

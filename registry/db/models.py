@@ -288,6 +288,7 @@ class Dispute(Base):
     reason: Mapped[str]
     opened_by: Mapped[str]
     opened_at: Mapped[dt.datetime]
+    claim: Mapped[Claim] = relationship(foreign_keys=[claim_id], lazy="joined", innerjoin=True)
     version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
 
 
@@ -308,6 +309,18 @@ class DisputeResolution(Base):
     resolved_by: Mapped[str]
     resolved_at: Mapped[dt.datetime]
     dispute: Mapped[Dispute] = relationship(lazy="joined", innerjoin=True)
+
+
+class EndedClaim(Base):
+    """A claim that a resolution ended: it counts no more, and stays on record."""
+
+    __tablename__ = "ended_claims"
+    __table_args__ = (Index(None, "resolution_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    resolution_id: Mapped[int] = mapped_column(ForeignKey("dispute_resolutions.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), unique=True)
+    resolution: Mapped[DisputeResolution] = relationship(lazy="joined", innerjoin=True)
 
 
 class Evidence(Base):

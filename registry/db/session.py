@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool, Pool
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 
@@ -43,6 +44,7 @@ class Database:
 
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = _parse(url)
+        self._busy_seconds = busy_seconds
         self.engine = _engine(self.url, busy_seconds)
         writing = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, autoflush=False, expire_on_commit=False)
@@ -70,6 +72,21 @@ class Database:
         with _translated(self.url), self._writers() as session, session.begin():
             session.connection()  # sessions begin when they first need to; this one begins now
             yield session
+
+    @contextmanager
+    def read_alone(self) -> Iterator[Session]:
+        """Give a reading session whose connection nobody else has had or will have.
+
+        It may make temporary views that stand before tables: with a connection of the pool, what
+        it prepared before would still read the tables, and others would find the views.
+        """
+        engine = _engine(self.url, self._busy_seconds, poolclass=NullPool)
+        try:
+            with _translated(self.url), Session(engine, autoflush=False) as session:
+                yield session
+                session.expunge_all()
+        finally:
+            engine.dispose()
 
     def revision(self) -> str | None:
         """Return the schema revision of the database, or None when it has no schema."""
@@ -132,14 +149,14 @@ def _parse(text: str) -> URL:
     return url
 
 
-def _engine(url: URL, busy_seconds: float) -> Engine:
+def _engine(url: URL, busy_seconds: float, *, poolclass: type[Pool] | None = None) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": busy_seconds})
+        engine = sa.create_engine(url, connect_args={"timeout": busy_seconds}, poolclass=poolclass)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     try:
-        engine = sa.create_engine(url, isolation_level="REPEATABLE READ")
+        engine = sa.create_engine(url, isolation_level="REPEATABLE READ", poolclass=poolclass)
     except ImportError as error:
         raise InvalidInputError(
             "PostgreSQL needs a driver that is not installed",

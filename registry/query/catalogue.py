@@ -38,6 +38,7 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.errors import NotFoundError
+from registry.query.live import live
 from registry.query.visible import visible, visible_snapshot, visible_version
 
 SUGGESTED_AMONG: Final = 5000
@@ -163,8 +164,8 @@ def all_versions(session: Session, caller: Caller = OPERATOR) -> Sequence[Datase
 def claims(
     session: Session, of: DatasetVersion, property: Property | None = None
 ) -> Sequence[Claim]:
-    """Return the live claims about a version, oldest first."""
-    wanted = sa.select(Claim).where(Claim.version_id == of.id).order_by(Claim.id)
+    """Return the live claims about a version, oldest first: those that no dispute has ended."""
+    wanted = sa.select(Claim).where(Claim.version_id == of.id, live()).order_by(Claim.id)
     if property is not None:
         wanted = wanted.where(Claim.property == property)
     return session.execute(wanted.options(selectinload(Claim.location))).scalars().all()

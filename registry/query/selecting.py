@@ -23,6 +23,7 @@ from registry.core.lineage import EdgeKind
 from registry.db.models import Claim, DatasetVersion, LineageEdge
 from registry.errors import InvalidInputError, NotFoundError
 from registry.query import catalogue, protection
+from registry.query.live import live
 from registry.query.visible import visible_version
 
 
@@ -108,7 +109,7 @@ def by_model_ids(session: Session, caller: Caller) -> set[int]:
     """
     claims = session.execute(
         sa.select(Claim.version_id, Claim.value)
-        .where(Claim.property == Property.ORIGIN)
+        .where(Claim.property == Property.ORIGIN, live())
         .execution_options(yield_per=1000)
     )
     hands = (Origin.ASSISTED, Origin.MIXED)
@@ -128,7 +129,7 @@ def _claimed(session: Session, origin: Origin) -> set[int]:
     """Return the versions of which a live claim gives any document, or a part of one, an origin."""
     claims = session.execute(
         sa.select(Claim.version_id, Claim.value)
-        .where(Claim.property == Property.ORIGIN)
+        .where(Claim.property == Property.ORIGIN, live())
         .execution_options(yield_per=1000)
     )
     return {version for version, value in claims if _says(value, origin)}

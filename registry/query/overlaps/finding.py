@@ -261,3 +261,7 @@ class _Texts:
     def selection(self, digest: str) -> Hashes:
         """Return a stored list of content hashes, ascending."""
         return self._reader.selection(digest)
+
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes."""
+        return self._reader.raw(digest)

@@ -30,14 +30,8 @@ def overlap_records(
         version: The version that is looked at.
         caller: Who asks.
     """
-    mine = sa.select(Overlap).where(
-        sa.or_(
-            sa.and_(Overlap.version_id == version.id, visible_version(caller, Overlap.other_id)),
-            sa.and_(Overlap.other_id == version.id, visible_version(caller, Overlap.version_id)),
-        )
-    )
     found = sorted(
-        (_record(item, version) for item in session.scalars(mine)),
+        (_record(item, version) for item in overlaps_of(session, version, caller)),
         key=_gravity,
     )
     return {
@@ -45,6 +39,15 @@ def overlap_records(
         "count": len(found),
         "listed": found[:MAX_RECORDS],
     }
+
+
+def overlaps_of(session: Session, version: DatasetVersion, caller: Caller) -> Sequence[Overlap]:
+    """Return the overlaps of a version with versions that the caller may see, oldest first."""
+    mine = sa.or_(
+        sa.and_(Overlap.version_id == version.id, visible_version(caller, Overlap.other_id)),
+        sa.and_(Overlap.other_id == version.id, visible_version(caller, Overlap.version_id)),
+    )
+    return session.scalars(sa.select(Overlap).where(mine).order_by(Overlap.id)).all()
 
 
 def is_compared(session: Session, version: DatasetVersion) -> bool:

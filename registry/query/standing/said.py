@@ -26,6 +26,7 @@ from registry.db.models import Claim, DatasetVersion, LineageEdge, Location
 from registry.errors import ConflictError
 from registry.query import catalogue
 from registry.query.standing.elsewhere import Elsewhere
+from registry.query.standing.fields import FieldShares, granted_by_others
 from registry.query.standing.part import EVERYTHING, Codes, Part, parts
 
 
@@ -56,6 +57,14 @@ class Tables(Protocol):
         """
         ...
 
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes.
+
+        Raises:
+            ConflictError: It is missing or was changed.
+        """
+        ...
+
 
 class WholeTables:
     """Document tables as the storage has them, with all their rows.
@@ -78,6 +87,10 @@ class WholeTables:
     def selection(self, digest: str) -> Hashes:
         """Return a stored list of content hashes."""
         return documents.as_hashes(self._store.selection(digest))
+
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes."""
+        return self._store.selection(digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,7 @@ class Said:
         self.by_model = bool(about.by_model)
         self._tables = tables
         self._selections: dict[str, Hashes] = {}
+        self._fields: dict[str, FieldShares] = {}
         self._elsewhere: dict[int, Elsewhere] = {}
 
     @classmethod
@@ -198,6 +212,8 @@ class Said:
         if claim.location_id is None:
             said = claim.value.get("origin")
             mask = self.scope(part, claim)
+            if FieldShares.KEY in claim.value:
+                return self._shares(claim).voice(part.hashes, mask)
             return uniform(Origin(said), mask) if said else uniform(Origin.UNKNOWN, mask & False)
         return part.voice() if self.here(claim) else self.elsewhere(claim).voice(part.hashes)
 
@@ -205,10 +221,19 @@ class Said:
         """Return all that is said about the origin of each row."""
         about = self.of(Property.ORIGIN)
         voices = [self.voice(part, item) for item in about]
+        voices = granted_by_others(voices, [FieldShares.KEY in item.value for item in about])
         voices.append(self.named_generator(part, about, voices))
         if self.by_model:
             voices.append(uniform(Origin.AI, np.ones(len(part), np.bool_)))
         return voices
+
+    def _shares(self, claim: Claim) -> FieldShares:
+        """Return the shares that a claim about one field leaves to the other fields."""
+        value = claim.value[FieldShares.KEY]
+        if value["bytes"] not in self._fields:
+            texts, raw = self._tables.selection(value["texts"]), self._tables.raw(value["bytes"])
+            self._fields[value["bytes"]] = FieldShares.of(claim.value, texts, raw)
+        return self._fields[value["bytes"]]
 
     def named_generator(
         self, part: Part, claims: Sequence[Claim], voices: Sequence[OriginVoice]
