@@ -77,3 +77,12 @@ def tidy(registry: Opened) -> None:
 
     for sentence in intents.recover(registry.database, registry.store, now=clock()):
         tell(sentence)
+    finish_keys(registry)
+
+
+def finish_keys(registry: Opened) -> None:
+    """Finish what an interrupted change of keys left, and say so."""
+    from registry import keys
+
+    for sentence in keys.settle(registry.database, registry.settings):
+        tell(sentence)

@@ -94,13 +94,17 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.protect:protect",
         "Let a version belong to the vault if it meets the policy; otherwise say what it lacks.",
     ),
+    "withdraw": (
+        "cli.commands.withdraw:withdraw",
+        "Take a version, or some texts, out of use: hidden at once, left out of plans and exports.",
+    ),
     "plan": (
         "cli.commands.plan:plan",
         "Show what a recipe would draw, or what it lacks. Nothing is written.",
     ),
     "export": (
-        "cli.commands.plan:export",
-        "Write what a recipe draws as Parquet files with a certificate.",
+        "cli.commands.export:export",
+        "Write what a recipe draws as Parquet files with a certificate and a proof from the log.",
     ),
     "verify": (
         "cli.commands.verify:verify",
@@ -155,6 +159,50 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.index:verify",
         "Read every block of the index, and compare its entries with document tables and sketches.",
     ),
+    "keys show": (
+        "cli.commands.keys:show",
+        "List every key: what it signs or vouches for, its id, since when, until when, revoked.",
+    ),
+    "keys rotate": (
+        "cli.commands.keys:rotate",
+        "Make a new key for a role; what the old one signed stays checkable.",
+    ),
+    "keys revoke": (
+        "cli.commands.keys:revoke",
+        "Let a key not be believed from some time on: one of this registry, or of somebody else.",
+    ),
+    "keys add": (
+        "cli.commands.keys:add",
+        "Trust a key of somebody else, and name it in the trust file.",
+    ),
+    "keys passphrase": (
+        "cli.commands.keys:passphrase",
+        "Set, change or remove the passphrase of a private key.",
+    ),
+    "witness init": (
+        "cli.commands.witness:init",
+        "Make the key of a witness, who vouches for the logs of others. Needs no registry.",
+    ),
+    "witness cosign": (
+        "cli.commands.witness:cosign",
+        "Cosign a checkpoint of a log, if the log only grew since the last time.",
+    ),
+    "log cosignatures add": (
+        "cli.commands.cosignatures:add",
+        "Take the cosignatures of a checkpoint of this registry's log, to publish them with it.",
+    ),
+    "log cosignatures list": (
+        "cli.commands.cosignatures:listed",
+        "List which witnesses cosigned which checkpoint, and when.",
+    ),
+    "timestamp request": (
+        "cli.commands.timestamp:request",
+        "Write a request for a time stamp of the newest checkpoint, to send to an authority.",
+    ),
+    "timestamp attach": (
+        "cli.commands.timestamp:attach",
+        "Keep the answer of a time-stamp authority with the checkpoint it is about.",
+    ),
     "db upgrade": (
         "cli.commands.db:upgrade",
         "Bring the database to the schema of this version; back it up first.",
@@ -170,6 +218,11 @@ GROUPS: Final[dict[str, str]] = {
     "lineage": "Say how versions came from others.",
     "role": "Say what versions are used as.",
     "index": "Look after what documents are found by.",
+    "keys": "Show, rotate, revoke and add keys.",
+    "witness": "Vouch for the logs of others.",
+    "log": "Publish the log, and prove what is in it.",
+    "log cosignatures": "Keep what witnesses say of the log.",
+    "timestamp": "Have an authority say when the log existed.",
     "db": "Upgrade the registry's database, or check it.",
 }
 

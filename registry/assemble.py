@@ -72,7 +72,7 @@ def plan(
     if tokens is not None:
         stands = [replace(stand, tokens=tokens(stand)) for stand in stands]
     with facts_about(session, store, recipe, again) as facts:
-        passed, reasons = passing(recipe, stands, facts)
+        passed, reasons = passing(session, store, recipe, stands, facts)
     evaluations = excluded(
         session, store, recipe, stands, passed, reasons, again=again, on_progress=on_progress
     )

@@ -204,7 +204,7 @@ class Contents:
         Raises:
             OSError: The disk refused.
         """
-        self._sorter.add(hashes)
+        self._sorter.add(hashes.data)
         self._order.update(hashes.tobytes())
 
     def identity(self) -> Identity:
@@ -224,6 +224,14 @@ class Identity:
     content_root: str
     order_root: str
     distinct: int
+
+
+def hashes_in(folder: Path) -> Iterator[Hashes]:
+    """Give the content hashes of a table that nobody has bound with a digest yet."""
+    for path in files_of(folder):
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=["content_hash"]):
+                yield hashes_of(batch.column("content_hash"))
 
 
 def files_of(folder: Path) -> list[Path]:

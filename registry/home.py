@@ -1,4 +1,7 @@
-"""Make a registry: its folder, its key, its database. It appears whole or not at all."""
+"""Make a registry: its folder, its key, its database. It appears whole or not at all.
+
+And open what is in it: the database, and the private keys that sign.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,41 @@ import datetime as dt
 import secrets
 import shutil
 from dataclasses import replace
-from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
+from sqlalchemy.orm import Session
 
-from registry import ledger
+from registry import key_files, ledger
 from registry.blobs import sync_folder, sync_tree, write_file
 from registry.core.attest import PublicKey, Signer
 from registry.core.certificate import Issuer
+from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
+from registry.core.note import NoteKey, NoteSigner
 from registry.db.models import KeyRole, SigningKey
 from registry.db.session import Database, sqlite_url
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
+from registry.query import trust
 from registry.settings import Settings
+from registry.settings import passphrase as ask_passphrase
+
+_LONGEST_ORIGIN: Final = 200
 
 
-def create(settings: Settings, *, now: dt.datetime) -> PublicKey:
+def create(settings: Settings, *, now: dt.datetime, passphrase: str | None = None) -> PublicKey:
     """Make a registry at `settings.home` and return the public key to hand out.
+
+    Args:
+        settings: Where and whose; without a `log_origin`, the log is named after the issuer's
+            URL or the key.
+        now: The registry's clock.
+        passphrase: What opens the private key, or None.
 
     Raises:
         ConflictError: There is one already, or something else is in the way.
-        InvalidInputError: The issuer's name is empty or has control characters.
+        InvalidInputError: The issuer's name, the log's or the passphrase cannot be used.
         UnavailableError: The folder or the database cannot be written.
     """
     _check_issuer(settings)
@@ -39,10 +56,12 @@ def create(settings: Settings, *, now: dt.datetime) -> PublicKey:
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise ConflictError(f"`{home}` exists and is no registry", hint="choose another `--home`")
     signer = Signer.generate()
+    settings = replace(settings, log_origin=_origin(settings, signer.public))
+    private = key_files.content(signer, passphrase)
     draft = home.with_name(f".{home.name.lstrip('.')}.{secrets.token_hex(8)}.partial")
     try:
         draft.mkdir(parents=True)
-        _fill(replace(settings, home=draft), signer, now)
+        _fill(replace(settings, home=draft), signer, private, now)
         sync_tree(draft)
         draft.rename(home)
         sync_folder(home.parent)
@@ -65,10 +84,26 @@ def _check_issuer(settings: Settings) -> None:
             )
 
 
-def _fill(settings: Settings, signer: Signer, now: dt.datetime) -> None:
+def _origin(settings: Settings, key: PublicKey) -> str:
+    """Return the name of the log: the one given, one after the issuer's URL, or after the key."""
+    if settings.log_origin is None:
+        try:
+            host = urlsplit(settings.issuer_url or "").hostname
+            return NoteKey(f"{host}/log", key.raw).name if host else trust.default_origin(key.keyid)
+        except (ValueError, InvalidInputError):
+            return trust.default_origin(key.keyid)
+    if not settings.log_origin.isprintable() or len(settings.log_origin) > _LONGEST_ORIGIN:
+        raise InvalidInputError(
+            f"the log's name is longer than {_LONGEST_ORIGIN} characters or not plain text",
+            hint="write it like an address, `example.com/log`",
+        )
+    return NoteKey(settings.log_origin, key.raw).name
+
+
+def _fill(settings: Settings, signer: Signer, private: bytes, now: dt.datetime) -> None:
     settings.storage.mkdir()
-    settings.private_key_file.parent.mkdir(mode=0o700)
-    write_file(settings.private_key_file, signer.to_pem(), mode=0o600)
+    settings.keys.mkdir(mode=0o700)
+    key_files.write(settings.private_key_file, private)
     write_file(settings.public_key_file, signer.public.pem.encode("ascii"))
     database = open_database(settings, create=True)
     try:
@@ -89,13 +124,20 @@ def _fill(settings: Settings, signer: Signer, now: dt.datetime) -> None:
                 created_at=now,
             )
             session.add(key)
+            session.flush()
+            document = trust.trust(session, log_origin(settings, session)).to_bytes()
             ledger.append(
                 session,
                 EntryKind.KEY_CREATED,
                 now=now,
-                facts={"keyid": key.keyid, "role": str(key.role)},
+                facts={
+                    "keyid": key.keyid,
+                    "role": str(key.role),
+                    "trust": sha256_hex(document),
+                },
                 rows=[key],
             )
+        write_file(settings.trust_file, document)
     finally:
         database.dispose()
     # A database URL may hold a password.
@@ -122,33 +164,55 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
     return Database(sqlite_url(settings.database_file), busy_seconds=settings.busy_seconds)
 
 
-def load_signer(settings: Settings) -> Signer:
-    """Return the private key.
+def load_signer(settings: Settings, role: KeyRole = KeyRole.CERTIFICATE) -> Signer:
+    """Return the private key that signs for a role now.
+
+    A passphrase is taken from FIRSTHAND_PASSPHRASE, or asked for at the terminal.
 
     Raises:
         UnavailableError: The file is missing or cannot be read.
-        InvalidInputError: It is not such a key, or others may read it.
+        InvalidInputError: It is not such a key, others may read it, or the passphrase is wrong.
+        ConflictError: It is not the newest key of that role, or that key is revoked.
     """
-    path = settings.private_key_file
+    database = open_database(settings)
     try:
-        data = path.read_bytes()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise UnavailableError(
-            f"the signing key `{path}` cannot be read: {error.strerror}",
-            hint="restore it from a backup",
-        ) from error
-    if mode & 0o077:
-        raise InvalidInputError(
-            f"the signing key `{path}` can be read by others",
-            hint=f"run `chmod 600 {_quoted(path)}`",
+        with database.read() as session:
+            key = trust.signing_key(session, role)
+    finally:
+        database.dispose()
+    return _private_half(settings, key)
+
+
+def load_log_signer(settings: Settings, session: Session) -> NoteSigner:
+    """Return the private key that signs checkpoints, under the log's name.
+
+    Raises:
+        UnavailableError: As `load_signer`.
+        InvalidInputError: As `load_signer`.
+        ConflictError: As `load_signer`.
+    """
+    signer = _private_half(settings, trust.signing_key(session, KeyRole.LOG))
+    return NoteSigner(log_origin(settings, session), signer.key)
+
+
+def log_origin(settings: Settings, session: Session) -> str:
+    """Return the name of the registry's log."""
+    return trust.log_origin(session, settings.log_origin)
+
+
+def _private_half(settings: Settings, key: SigningKey) -> Signer:
+    usual = settings.log_key_file if key.role is KeyRole.LOG else settings.private_key_file
+    pending = key_files.coming(settings.keys, key.keyid)
+    # A rotation that was killed after it was recorded left the new key under its other name.
+    path = pending if key_files.there(pending) else usual
+    signer = key_files.load(path, lambda path: ask_passphrase(f"`{path}`"))
+    if signer.public.keyid != key.keyid:
+        raise ConflictError(
+            f"the private key in `{path}` is not the newest {key.role} key of this registry, "
+            f"{key.keyid[:16]}…",
+            hint=f"restore `keys/{usual.name}` from your backup, or `firsthand keys rotate`",
         )
-    return Signer.parse(data, name=str(path))
-
-
-def _quoted(path: Path) -> str:
-    text = str(path)
-    return f"'{text}'" if " " in text else text
+    return signer
 
 
 def issuer(settings: Settings, signer: Signer) -> Issuer:

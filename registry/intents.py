@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_folder
 from registry.core.claim import Property
 from registry.db.models import (
-    DrawnRows,
     Claim,
+    DrawnRows,
     Intent,
     IntentKind,
     IntentState,

@@ -1,7 +1,7 @@
 """Where a registry lives and how it is configured, read once, at the edge.
 
-A home is a folder `.firsthand/` with `config.json`, `registry.db`, `issuer.pub`, `keys/` and
-`storage/`. It is found like a git repository: here, or in the nearest folder above.
+A home is a folder `.firsthand/` with `config.json`, `registry.db`, `issuer.pub`, `trust.json`,
+`keys/` and `storage/`. It is found like a git repository: here, or in the nearest folder above.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ ENV_HOME: Final = "FIRSTHAND_HOME"
 ENV_DATABASE: Final = "FIRSTHAND_DATABASE"
 ENV_ACTOR: Final = "FIRSTHAND_ACTOR"
 ENV_BUSY: Final = "FIRSTHAND_BUSY_SECONDS"
+ENV_STATE: Final = "FIRSTHAND_STATE"
 BUSY_SECONDS: Final = 30.0
 LONGEST_BUSY: Final = 86_400.0
 ENV_S3_ANONYMOUS: Final = "FIRSTHAND_S3_ANONYMOUS"
+ENV_PASSPHRASE: Final = "FIRSTHAND_PASSPHRASE"  # noqa: S105 - its name, not its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,19 @@ class Settings:
         return self.home / "registry.db"
 
     @property
+    def keys(self) -> Path:
+        """Return the folder of private keys."""
+        return self.home / "keys"
+
+    @property
     def private_key_file(self) -> Path:
-        """Return the file of the private signing key."""
-        return self.home / "keys" / "issuer.key"
+        """Return the file of the private key that signs certificates."""
+        return self.keys / "issuer.key"
+
+    @property
+    def log_key_file(self) -> Path:
+        """Return the file of the private key that signs the log, if it has one of its own."""
+        return self.keys / "log.key"
 
     @property
     def public_key_file(self) -> Path:
@@ -68,9 +80,19 @@ class Settings:
         return self.home / "issuer.pub"
 
     @property
+    def trust_file(self) -> Path:
+        """Return the trust file, the one to hand out."""
+        return self.home / "trust.json"
+
+    @property
     def storage(self) -> Path:
         """Return the folder of document tables and kept texts."""
         return self.home / "storage"
+
+    @property
+    def log_folder(self) -> Path:
+        """Return the folder of the published log, which any web host can serve."""
+        return self.home / "log"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `config.json` holds."""
@@ -202,6 +224,55 @@ def actor(environ: Mapping[str, str] = os.environ) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where this machine remembers what it signed: outside of every home and backup.
+
+    `FIRSTHAND_STATE`, or a folder in `XDG_STATE_HOME`, or `~/.local/state/firsthand`.
+    """
+    if said := environ.get(ENV_STATE):
+        return Path(said).absolute()
+    base = environ.get("XDG_STATE_HOME")
+    # The specification of these folders has relative paths ignored.
+    if base and Path(base).is_absolute():
+        return Path(base) / "firsthand"
+    return Path.home() / ".local" / "state" / "firsthand"
+
+
+def passphrase(what: str, *, twice: bool = False, environ: Mapping[str, str] = os.environ) -> str:
+    """Return a passphrase: FIRSTHAND_PASSPHRASE, or what is typed at the terminal, unseen.
+
+    Args:
+        what: What it opens, or is to open, for the question.
+        twice: It is a new one, and has to be typed twice.
+        environ: The environment.
+
+    Raises:
+        InvalidInputError: There is neither, or what was typed differs.
+    """
+    return environ.get(ENV_PASSPHRASE) or typed_passphrase(what, twice=twice)
+
+
+def typed_passphrase(what: str, *, twice: bool = False) -> str:
+    """Return a passphrase that is typed at the terminal, unseen.
+
+    Raises:
+        InvalidInputError: There is no terminal, or what was typed differs.
+    """
+    try:
+        # `getpass` would read from elsewhere, visibly, where there is no terminal.
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        typed = getpass.getpass(f"Passphrase of {what}: ")
+        again = getpass.getpass("Once more: ") if twice else typed
+    except (OSError, EOFError) as error:
+        raise InvalidInputError(
+            f"{what} needs a passphrase, and there is no terminal to ask for it",
+            hint=f"set {ENV_PASSPHRASE}; it is never taken from the command line",
+        ) from error
+    if typed != again:
+        raise InvalidInputError("the two passphrases differ", hint="run the command again")
+    return typed
 
 
 def s3_anonymous(environ: Mapping[str, str] = os.environ) -> bool:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import sys
 from array import array
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from registry.core.certificate import Amount, Grades
 from registry.core.digest import (
     TAG_BYTES,
     TAG_INTEGER,
@@ -22,7 +24,7 @@ from registry.core.digest import (
     TAG_TIME,
     encode_cell,
 )
-from registry.core.manifest import Column, Tally
+from registry.core.manifest import ORIGIN_NAMES, Column, Tally
 from registry.core.merkle import CHUNK, HASH_SIZE, RECORD_LEAF, TreeBuilder
 
 TIME: Final = pa.timestamp("us", tz="UTC")
@@ -37,6 +39,7 @@ SCHEMA: Final = pa.schema(
         pa.field("generator", pa.string()),
         pa.field("not_before", TIME),
         pa.field("not_after", TIME),
+        pa.field("date_grade", pa.string(), nullable=False),
         pa.field("license", pa.string()),
     ]
 )
@@ -52,6 +55,7 @@ _CANONICAL_TYPES: Final = (
     (pa.types.is_fixed_size_binary, "bytes"),
     (pa.types.is_int64, "integer"),
 )
+_KIND: Final = ("origin", "date_grade", "dataset", "version")
 _TAGS: Final = {
     "bytes": TAG_BYTES,
     "text": TAG_TEXT,
@@ -194,27 +198,72 @@ def _big_endian(column: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(8), len(column), [None, pa.py_buffer(numbers)])
 
 
-def tallies(batch: pa.RecordBatch, sizes: pa.Array) -> dict[str, Tally]:
-    """Return what the rows of a batch add up to, by origin.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What rows have in common that are counted together."""
+
+    origin: str
+    grade: str
+    dataset: str
+    version: int
+
+
+Counts = dict[Kind, Tally]
+"""What rows add up to, by what they have in common."""
+
+
+def count(batch: pa.RecordBatch, sizes: pa.Array) -> Counts:
+    """Return what the rows of a batch add up to.
 
     Args:
-        batch: Rows with the columns `origin` and `human_bytes`.
+        batch: Rows with the columns `origin`, `date_grade`, `dataset`, `version`, `human_bytes`.
         sizes: The size of each text in bytes, in the same order.
     """
     table = pa.table(
-        {
-            "origin": batch.column("origin"),
-            "human": batch.column("human_bytes"),
-            "bytes": sizes.cast(pa.int64()),
-        }
+        {name: batch.column(name) for name in _KIND}
+        | {"human": batch.column("human_bytes"), "bytes": sizes.cast(pa.int64())}
     )
-    sums = table.group_by("origin", use_threads=False).aggregate(
+    sums = table.group_by(list(_KIND), use_threads=False).aggregate(
         [("human", "count"), ("bytes", "sum"), ("human", "sum")]
     )
     return {
-        row["origin"]: Tally(row["human_count"], row["bytes_sum"], row["human_sum"])
+        Kind(*(row[name] for name in _KIND)): Tally(
+            row["human_count"], row["bytes_sum"], row["human_sum"]
+        )
         for row in sums.to_pylist()
     }
+
+
+def add(sums: Counts, more: Counts) -> None:
+    """Add counts to others."""
+    for kind, tally in more.items():
+        sums[kind] = sums.get(kind, Tally()) + tally
+
+
+def origins(counts: Counts) -> dict[str, Tally]:
+    """Return the counts by origin, in the order of caution."""
+    sums: dict[str, Tally] = {}
+    for kind, tally in counts.items():
+        sums[kind.origin] = sums.get(kind.origin, Tally()) + tally
+    return {name: sums[name] for name in ORIGIN_NAMES if name in sums}
+
+
+def grades(counts: Counts) -> Grades:
+    """Return documents and bytes by origin and date grade."""
+    sums: Grades = {}
+    for kind, tally in sorted(counts.items(), key=lambda item: item[0].grade):
+        row = sums.setdefault(kind.origin, {})
+        row[kind.grade] = row.get(kind.grade, Amount()) + Amount(tally.documents, tally.bytes)
+    return sums
+
+
+def lowest(counts: Counts) -> dict[tuple[str, int], str]:
+    """Return the lowest date grade of the rows of each dataset and version."""
+    found: dict[tuple[str, int], str] = {}
+    for kind in counts:
+        key = (kind.dataset, kind.version)
+        found[key] = min(found.get(key, kind.grade), kind.grade)
+    return found
 
 
 def text_bytes(texts: pa.Array) -> pa.Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,16 +15,24 @@ import pyarrow.parquet as pq
 from registry import shards
 from registry.core.attest import Signer, Statement
 from registry.core.certificate import (
+    Amount,
     Certificate,
+    Grades,
     HumanFraction,
     Input,
     Issuer,
+    LogState,
+    Policy,
     ShardStatement,
     counted,
     sign,
 )
+from registry.core.logproof import LogProof
 from registry.core.manifest import Manifest, ShardEntry, Tally, shard_name
 from registry.core.merkle import content_root, shards_root
+from registry.core.note import NoteSigner
+from registry.core.trust import CertificateKey, LogKey, Trust, Window, Witness
+from tests import logs
 
 Row = dict[str, Any]
 
@@ -58,8 +66,9 @@ def row(text: str, origin: str = "human", **other: Any) -> Row:
         "not_before": datetime(2019, 2, 1, tzinfo=UTC),
         "not_after": datetime(2021, 8, 31, 23, 59, 59, 999999, tzinfo=UTC),
         "license": "MIT",
-    }
-    return made | other
+    } | other
+    made.setdefault("date_grade", "E0" if made["not_after"] is None else "E1")
+    return made
 
 
 def rows(count: int = 40) -> list[Row]:
@@ -126,8 +135,22 @@ def issuer_of(signer: Signer) -> Issuer:
     return Issuer("ACME Data", "https://acme.example", signer.public.pem)
 
 
+def grades(documents: Sequence[Row]) -> Grades:
+    """Return what documents add up to by origin and date grade, in plain Python."""
+    made: Grades = {}
+    for item in documents:
+        row = made.setdefault(item["origin"], {})
+        cell = Amount(1, len(item["text"].encode()))
+        row[item["date_grade"]] = row.get(item["date_grade"], Amount()) + cell
+    return made
+
+
 def certificate_of(
-    manifest: Manifest, parts: Sequence[Sequence[Row]], files: dict[str, str], signer: Signer
+    manifest: Manifest,
+    parts: Sequence[Sequence[Row]],
+    files: dict[str, str],
+    signer: Signer,
+    log: LogState | None = None,
 ) -> Certificate:
     """Return a certificate about shards with these documents and files."""
     everything = [item for part in parts for item in part]
@@ -135,10 +158,14 @@ def certificate_of(
     share = counted(manifest.origins, "bytes", ("human",))
     assert share is not None
     inputs = []
-    for dataset, version in sorted({(it["dataset"], it["version"]) for it in everything}):
+    names = sorted({(it["dataset"], it["version"]) for it in everything})
+    for at, (dataset, version) in enumerate(names):
         part = [it for it in everything if (it["dataset"], it["version"]) == (dataset, version)]
         size = sum(len(it["text"].encode()) for it in part)
-        inputs.append(Input(dataset, version, "0" * 64, len(part), size, ("MIT",)))
+        grade = min(it["date_grade"] for it in part)
+        inputs.append(
+            Input(dataset, version, "0" * 64, len(part), size, grade, ("MIT",), 1 + at % 2)
+        )
     return Certificate(
         manifest=manifest,
         files=dict(files),
@@ -147,10 +174,12 @@ def certificate_of(
         human_fraction=HumanFraction("bytes", ("human",), share, sums.bytes, None),
         words={name: tally.documents for name, tally in manifest.origins.items()},
         inputs=tuple(inputs),
+        grades=grades(everything),
+        log=log or logs.beginning().state(),
         exact_duplicates_left_out=0,
         contested=0,
         builder={"firsthand": "0.1.0"},
-        log_size=12,
+        policy=Policy(),
     )
 
 
@@ -239,3 +268,99 @@ def write(
     made = Snapshot(path, kept, certificate, signer)
     made.sign(certificate)
     return made
+
+
+@dataclass(slots=True)
+class Logged:
+    """A snapshot whose certificate is in a log, and the log.
+
+    Attributes:
+        snapshot: The snapshot, with its proof.
+        log: The log; it has entries before and after.
+        entry: The position of the certificate's entry.
+    """
+
+    snapshot: Snapshot
+    log: logs.Log
+    entry: int
+
+    @property
+    def path(self) -> Path:
+        """Return the snapshot's folder."""
+        return self.snapshot.path
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the certificate as it is now."""
+        return hashlib.sha256((self.path / "certificate.json").read_bytes()).hexdigest()
+
+    def prove(self, proof: LogProof | None = None, **signed: Any) -> None:
+        """Write the proof again; `signed` says by whom its checkpoint is signed."""
+        made = proof or self.log.proof(self.entry, **signed)
+        (self.path / "certificate.tlog-proof").write_bytes(made.to_bytes())
+
+    def trust(
+        self,
+        *,
+        quorum: int = 0,
+        signer: Window = Window(),  # noqa: B008 - a value that cannot change
+        log: Window = Window(),  # noqa: B008
+        witness: Window = Window(),  # noqa: B008
+    ) -> Trust:
+        """Return a trust in all who sign here, each in a window."""
+        return Trust(
+            certificates=(CertificateKey(self.snapshot.signer.public, signer),),
+            logs=(LogKey(self.log.signer.public, log),),
+            witnesses=tuple(Witness(item.public, witness) for item in self.log.witnesses),
+            quorum=quorum,
+        )
+
+    def supersede(self, **facts: Any) -> int:
+        """Add the entry of a certificate that takes the place of this one."""
+        said = {"certificate": "5" * 64, "plan": "6" * 64, "snapshot_root": "7" * 64}
+        return self.log.add(
+            "snapshot.exported",
+            facts=said | {"supersedes": self.digest} | facts,
+            tables=["snapshots"],
+        )
+
+
+def logged(
+    path: Path,
+    parts: Sequence[Sequence[Row]] | None = None,
+    *,
+    signer: Signer = SIGNER,
+    witnesses: int = 2,
+    supersedes: str | None = None,
+    solo: bool = False,
+) -> Logged:
+    """Write a valid snapshot folder with a proof from a log, cosigned by some witnesses.
+
+    Args:
+        path: The folder to make.
+        parts: The documents of each shard.
+        signer: The key of the certificate.
+        witnesses: How many of the three witnesses cosign.
+        supersedes: The certificate whose place it takes.
+        solo: The certificate's key signs the log too.
+    """
+    log = logs.beginning()
+    if solo:
+        log.signer = NoteSigner(logs.ORIGIN, signer.key)
+    made = write(path, parts, signer=signer)
+    certificate = replace(made.certificate, log=log.state(), supersedes=supersedes)
+    made.certificate = certificate
+    made.sign(certificate)
+    result = Logged(made, log, 0)
+    facts = {
+        "certificate": result.digest,
+        "plan": certificate.manifest.plan,
+        "snapshot_root": certificate.manifest.root,
+    }
+    if supersedes is not None:
+        facts["supersedes"] = supersedes
+    moment = datetime.fromisoformat(certificate.issued_at) + timedelta(seconds=2)
+    result.entry = log.add("snapshot.exported", time=moment, facts=facts, tables=["snapshots"])
+    log.add(time=moment + timedelta(minutes=1))
+    result.prove(witnesses=log.witnesses[:witnesses], time=moment + timedelta(hours=1))
+    return result

@@ -54,11 +54,11 @@ FREE: Final = {"value", "options"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
 OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
 """Keys that are there when there is something to say."""
-OPTIONAL_WITHIN: Final = {"certificate": {"('predicate',) without evaluations"}}
+OPTIONAL_WITHIN: Final[dict[str, set[str]]] = {}
 """Such keys deeper inside, as `changes` names leaving them out."""
 MADE_BY_PEOPLE: Final = {"recipe", "sources"}
 """Documents in which keys may be left out."""
-MAPS: Final = {"origins", "words", "by_origin", "builder"}
+MAPS: Final = {"origins", "words", "by_origin", "builder", "grades"}
 """Objects with a key per origin, or per program."""
 
 
@@ -242,6 +242,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     verify: list[str | Path] = ["verify", snap, "--key", key]
     made.run("verification", *verify)
     made.run("verification", *verify, "--level", "content")
+    log = folder / "home" / "log"
+    made.run("verification", *verify, "--log", log, "--checkpoint", log / "checkpoint")
+    made.run("verification", "verify", snap, "--trust", folder / "home" / "trust.json")
     made.run("verification", "verify", snap, code=1)
     shard = snap / "data" / "part-00000.parquet"
     made.run("verification", "verify", shard, "--key", key)

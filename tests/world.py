@@ -183,6 +183,13 @@ class World:
         """The registry's home, for the option `--home`."""
         return self.settings.home
 
+    @property
+    def log(self) -> export.Log:
+        """Where the registry's log is published, and who signs it."""
+        with self.database.read() as session:
+            signer = home.load_log_signer(self.settings, session)
+        return export.Log(signer, self.settings.log_folder, self.folder / "state")
+
     # What people do.
 
     def register(
@@ -386,7 +393,12 @@ class World:
             return assemble.plan(session, self.store, asked, again=again)
 
     def export(
-        self, plan: Plan | Mapping[str, Any], out: str | Place = "snap", *, threads: int = 1
+        self,
+        plan: Plan | Mapping[str, Any],
+        out: str | Place = "snap",
+        *,
+        threads: int = 1,
+        supersedes: export.Superseded | None = None,
     ) -> Exported:
         """Export a plan or a recipe to a place, by default a folder below the world's."""
         return export.snapshot(
@@ -396,8 +408,10 @@ class World:
             out if isinstance(out, Remote) else self.folder / out,
             signer=self.signer,
             issuer=self.issuer,
+            log=self.log,
             clock=self.clock,
             threads=threads,
+            supersedes=supersedes,
         )
 
     # What tests look at.

@@ -9,8 +9,12 @@ import click
 from cli.output import clean, count, emit, json_option, plural, say, share
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from cli.context import Opened
-    from registry.query.impact import Impact
+    from registry.blobs import Store
+    from registry.core.contents import Hashes
+    from registry.query.impact import Impact, Subject
 
 SHOWN = 20
 """How many snapshots are shown, and how many versions of each list."""
@@ -79,26 +83,41 @@ def _impact(
     from pathlib import Path
 
     from registry import lifecycle
-    from registry.core.caller import OPERATOR
-    from registry.core.dataset import DatasetRef
-    from registry.query.impact import by_dispute, by_hash, by_ref, impact
-    from registry.query.whereis.finder import Finder
+    from registry.query.impact import impact
 
-    store = registry.store
     chosen = lifecycle.read_hash_list(Path(where)) if where else None
     with registry.database.read() as session:
-        if digest is not None:
-            finder = Finder(store)
-            try:
-                with finder.look(session, OPERATOR) as looking:
-                    subject = by_hash(looking, digest)
-            finally:
-                finder.close()
-        elif dispute is not None:
-            subject = by_dispute(session, store, dispute)
-        else:
-            subject = by_ref(session, DatasetRef.parse(ref or ""), where=chosen)
-        return impact(session, store, subject, limit=limit)
+        subject = subject_of(
+            session, registry.store, ref=ref, digest=digest, where=chosen, dispute=dispute
+        )
+        return impact(session, registry.store, subject, limit=limit)
+
+
+def subject_of(
+    session: Session,
+    store: Store,
+    *,
+    ref: str | None,
+    digest: str | None,
+    where: Hashes | None,
+    dispute: int | None = None,
+) -> Subject:
+    """Return what options name: a version, some of its texts, a text anywhere, a dispute."""
+    from registry.core.caller import OPERATOR
+    from registry.core.dataset import DatasetRef
+    from registry.query.impact import by_dispute, by_hash, by_ref
+    from registry.query.whereis.finder import Finder
+
+    if digest is not None:
+        finder = Finder(store)
+        try:
+            with finder.look(session, OPERATOR) as looking:
+                return by_hash(looking, digest)
+        finally:
+            finder.close()
+    if dispute is not None:
+        return by_dispute(session, store, dispute)
+    return by_ref(session, DatasetRef.parse(ref or ""), where=where)
 
 
 def _screen(record: dict[str, Any]) -> list[str]:

@@ -23,16 +23,36 @@ from cli.output import block, clean, emit, json_option, say
     envvar="FIRSTHAND_DATABASE",
     help="A PostgreSQL database, `postgresql+psycopg://…`; default: a SQLite file in the folder.",
 )
+@click.option(
+    "--log-origin",
+    metavar="NAME",
+    help="What the log is called, such as `acme.example/log`; default: after the issuer's URL, or "
+    "after the key. It cannot be changed later.",
+)
+@click.option(
+    "--passphrase",
+    "with_passphrase",
+    is_flag=True,
+    help="Ask for a passphrase for the private key.",
+)
 @json_option
 @click.pass_obj
 def init(
     home: str | None,
+    /,
+    *,
     issuer: str | None,
     issuer_url: str | None,
     database: str | None,
+    log_origin: str | None,
+    with_passphrase: bool,
     as_json: bool,
 ) -> None:
-    """Make a registry here: a folder with a database, storage and a signing key."""
+    """Make a registry here: a folder with a database, storage and a signing key.
+
+    A passphrase is typed at the terminal, unseen, or taken from FIRSTHAND_PASSPHRASE, never from
+    the command line.
+    """
     from pathlib import Path
 
     from cli.context import clock
@@ -40,15 +60,20 @@ def init(
     from registry import settings
 
     place = settings.home_for_init(Path(home) if home else None)
-    made = settings.Settings(place, issuer or settings.actor(), issuer_url, database)
-    key = homes.create(made, now=clock())
+    who = issuer or settings.actor()
+    made = settings.Settings(place, who, issuer_url, database, log_origin=log_origin)
+    secret = settings.passphrase("the new key", twice=True) if with_passphrase else None
+    key = homes.create(made, now=clock(), passphrase=secret)
+    origin = settings.Settings.load(place).log_origin
     if as_json:
         emit(
             {
                 "home": str(place),
                 "issuer": {"name": made.issuer_name, "url": made.issuer_url},
                 "keyid": key.keyid,
+                "log_origin": origin,
                 "public_key": str(made.public_key_file),
+                "trust": str(made.trust_file),
             }
         )
         return
@@ -56,6 +81,7 @@ def init(
         ("Registry", clean(str(place))),
         ("Issuer", clean(made.issuer_name) + " (say who you are with --issuer)" * (not issuer)),
         ("Key", f"{key.keyid[:16]}…  public half in {clean(str(made.public_key_file))}"),
+        ("Log", clean(origin or "")),
         ("Keep safe", f"{clean(str(made.private_key_file))} signs in your name; back it up"),
         ("Next", "firsthand register FILES --name NAME --origin human|ai|…"),
     ]

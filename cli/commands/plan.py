@@ -1,4 +1,4 @@
-"""`firsthand plan` and `export`: from a recipe to a certified snapshot."""
+"""`firsthand plan`: what a recipe would draw, or what it lacks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def plan(
 
     asked = read_recipe(recipe)
     with opened(home) as registry:
-        made = _plan(registry, asked, tokenizer, as_of)
+        made = make_plan(registry, asked, tokenizer, as_of)
     if as_json:
         emit(to_json(made))
     else:
@@ -72,7 +72,7 @@ def plan(
     return 0 if made.shortfall is None else 3
 
 
-def _plan(
+def make_plan(
     registry: Opened, recipe: Recipe, tokenizer: str | None, as_of: str | None = None
 ) -> Plan:
     """Make a plan, counting tokens if a tokenizer is given."""
@@ -135,11 +135,17 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
             f"  {plural(contested, 'document')} called human in one place and not in another: "
             "the most cautious claim counts"
         )
+    lines += [
+        f"  {item.ref.short}: {plural(out.documents, 'document')} left out: {clean(out.reason)}"
+        for item in made.inputs
+        for out in item.left_out
+        if out.tombstone is not None
+    ]
     lines += _evaluations(made)
     if explain:
         lines += _explained(made)
     if made.shortfall is None:
-        lines.append(f"Next  firsthand export {_typed(recipe)} --out DIR")
+        lines.append(f"Next  firsthand export {typed(recipe)} --out DIR")
     return lines
 
 
@@ -202,7 +208,7 @@ def _missed(item: SetLeftOut, run: int) -> list[str]:
     return lines
 
 
-def _typed(argument: str) -> str:
+def typed(argument: str) -> str:
     """Return a path as it would be typed, also one that looks like an option."""
     return clean(shlex.quote(f"./{argument}" if argument.startswith("-") else argument))
 
@@ -264,94 +270,3 @@ def _explained(made: Plan) -> list[str]:
     )
     lines.append("The share is what claims declare. Nothing about it was measured.")
     return lines
-
-
-@click.command()
-@click.argument("recipe", metavar="RECIPE")
-@click.option(
-    "--out",
-    metavar="DIR",
-    required=True,
-    help="The folder to make, or the prefix to fill, such as `s3://bucket/snapshot`.",
-)
-@TOKENIZER
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    envvar="FIRSTHAND_THREADS",
-    help="With two or more, reading overlaps with writing; the result is the same.",
-)
-@json_option
-@click.pass_obj
-def export(
-    home: str | None,
-    /,
-    *,
-    recipe: str,
-    out: str,
-    tokenizer: str | None,
-    threads: int,
-    as_json: bool,
-) -> None:
-    """Write what a recipe draws as Parquet files with a certificate.
-
-    RECIPE is a YAML or JSON file; `firsthand plan RECIPE` shows first what it would draw.
-
-    Every text is fetched again and checked against what was registered. Exit code 3: the recipe
-    cannot be kept.
-    """
-    from cli.context import clock, opened, tidy
-    from registry import export as verb
-    from registry import home as homes
-    from registry.places import Remote, parse
-
-    target = parse(out)
-    asked = read_recipe(recipe)
-    with opened(home) as registry:
-        tidy(registry)
-        signer = homes.load_signer(registry.settings)
-        made = _plan(registry, asked, tokenizer)
-        with progress("exporting") as on_progress:
-            done = verb.snapshot(
-                registry.database,
-                registry.store,
-                made,
-                target,
-                signer=signer,
-                issuer=homes.issuer(registry.settings, signer),
-                clock=clock,
-                threads=threads,
-                on_progress=on_progress,
-            )
-        key = registry.settings.public_key_file
-    if as_json:
-        emit(
-            {
-                "path": str(done.place),
-                "snapshot_root": done.snapshot_root,
-                "certificate": done.certificate,
-                "documents": done.documents,
-                "bytes": made.bytes,
-                "files": done.files,
-                "human_fraction": made.human.to_json(),
-                "existed": done.existed,
-            }
-        )
-        return
-    check = f"firsthand verify {_typed(out)} --key {_typed(str(key))}"
-    if isinstance(target, Remote):
-        check = f"download it, then firsthand verify DIR --key {_typed(str(key))}"
-    fraction = made.human
-    verb_word = "was there already" if done.existed else "exported"
-    say(f"{clean(str(done.place))}   {verb_word}")
-    lines = [
-        ("Documents", f"{count(done.documents)} in {plural(done.files, 'file')} · "
-                      f"{size(made.bytes)}"),
-        ("Declared", f"{share(fraction.numerator, fraction.denominator)} human of {fraction.of}"),
-        ("Snapshot root", done.snapshot_root),
-        ("Next", check),
-    ]  # fmt: skip
-    for line in block(lines):
-        say(line)

@@ -6,29 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.output import (
-    block,
-    clean,
-    count,
-    emit,
-    json_option,
-    percent,
-    plural,
-    progress,
-    say,
-    share,
-    size,
-    tell,
-)
+from cli.output import clean, emit, json_option, progress, say, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.core.attest import PublicKey
-    from registry.core.certificate import Certificate
-    from registry.verify import Report
+    from registry.core.trust import Trust
 
-_SHOWN: Final = 20
+_MAX_KEY: Final = 64 * 2**10
 
 
 @click.command()
@@ -41,6 +27,24 @@ _SHOWN: Final = 20
     help="The signer's public key (PEM), from a source you trust. Without it nothing is valid.",
 )
 @click.option(
+    "--trust",
+    "trust_file",
+    metavar="FILE",
+    envvar="FIRSTHAND_TRUST",
+    help="Instead of a key: a trust file with the keys of signers, logs and witnesses that you "
+    "believe.",
+)
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="A checkpoint of the signer's log that you kept: the log must go on from it.",
+)
+@click.option(
+    "--log",
+    metavar="DIR",
+    help="A newer copy of the signer's log: whether it has the snapshot, and what came after.",
+)
+@click.option(
     "--level",
     type=click.Choice(["files", "content"]),
     envvar="FIRSTHAND_LEVEL",
@@ -48,7 +52,16 @@ _SHOWN: Final = 20
     "`content` reads every row, so that the same rows in other files pass too.",
 )
 @json_option
-def verify(path: str, key_file: str | None, level: str | None, as_json: bool) -> int:
+def verify(
+    *,
+    path: str,
+    key_file: str | None,
+    trust_file: str | None,
+    checkpoint: str | None,
+    log: str | None,
+    level: str | None,
+    as_json: bool,
+) -> int:
     """Check a snapshot, or one shard of it, offline with the signer's public key.
 
     PATH is the folder of a snapshot, or one Parquet shard that travels alone. Needs no account,
@@ -59,7 +72,9 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
     from pathlib import Path
 
     from registry import verify as verifier
+    from registry.core.note import MAX_NOTE
     from registry.errors import InvalidInputError
+    from registry.verify import screen
 
     place = Path(path)
     if "://" in path and not place.exists():
@@ -69,200 +84,82 @@ def verify(path: str, key_file: str | None, level: str | None, as_json: bool) ->
         )
     if level == "files" and not place.is_dir() and place.exists():
         raise click.UsageError("`--level files` needs a folder; one shard is read by its content")
+    if not place.is_dir() and place.exists() and (checkpoint or log):
+        raise click.UsageError("`--checkpoint` and `--log` need a folder; no log is about a shard")
+    if key_file is not None and trust_file is not None:
+        raise click.UsageError("give a key with `--key` or a trust file with `--trust`, not both")
     key = _read_key(key_file, beside=place)
+    trust = _read_trust(trust_file, beside=place)
+    older = None if checkpoint is None else _read(checkpoint, "the checkpoint", MAX_NOTE)
     depth = verifier.Level(level or "files")
     with progress("verifying") as on_progress:
-        report = verifier.examine(place, key=key, level=depth, on_progress=on_progress)
+        report = verifier.examine(
+            place,
+            key=key,
+            trust=trust,
+            level=depth,
+            checkpoint=older,
+            log=log,
+            on_progress=on_progress,
+        )
     if as_json:
         emit(report.to_json())
     else:
-        for line in _screen(report):
+        for line in screen.lines(report):
             say(line)
     return report.exit_code
 
 
 def _read_key(name: str | None, *, beside: Path) -> PublicKey | None:
     """Read the key that was given, unless it came with what it is to verify."""
+    from registry.core.attest import PublicKey
+
+    if name is None or _came_along(name, "key", beside):
+        return None
+    return PublicKey.parse(_read(name, "the key", _MAX_KEY), name=name)
+
+
+def _read_trust(name: str | None, *, beside: Path) -> Trust | None:
+    """Read the trust file that was given, unless it came with what it is to verify."""
+    from registry.core.trust import MAX_TRUST, Trust
+
+    if name is None or _came_along(name, "trust file", beside):
+        return None
+    return Trust.parse(_read(name, "the trust", MAX_TRUST), name=name)
+
+
+def _came_along(name: str, what: str, beside: Path) -> bool:
+    """Return whether a file lies in the snapshot that it is to verify, and say so."""
     from pathlib import Path
 
-    from registry.core.attest import PublicKey
+    folder = (beside if beside.is_dir() else beside.parent).resolve()
+    if folder not in Path(name).resolve().parents or not (folder / "certificate.json").exists():
+        return False
+    tell(f"`{clean(name)}` lies in the snapshot: a {what} that came along proves nothing")
+    return True
+
+
+def _read(name: str, what: str, limit: int) -> bytes:
+    """Read a small file of the caller's own.
+
+    Raises:
+        NotFoundError: It is not there.
+        InvalidInputError: It cannot be read.
+    """
+    from pathlib import Path
+
     from registry.errors import InvalidInputError, NotFoundError
 
-    if name is None:
-        return None
-    folder = (beside if beside.is_dir() else beside.parent).resolve()
-    if folder in Path(name).resolve().parents and (folder / "certificate.json").exists():
-        tell(f"`{clean(name)}` lies in the snapshot: a key that came along proves nothing")
-        return None
-    hint = "give the signer's public key file with `--key`"
+    hint = {
+        "the key": "give the signer's public key file with `--key`",
+        "the trust": "give a trust file with `--trust`; `firsthand keys show --trust` writes one",
+    }.get(what, "give the file that you kept")
     try:
         with Path(name).open("rb") as file:
-            pem = file.read(64 * 2**10)
+            return file.read(limit + 1)
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no key file `{name}`", hint=hint) from error
+        raise NotFoundError(f"there is no {what[4:]} file `{name}`", hint=hint) from error
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"the key file `{name}` cannot be read: {error}", hint=hint
+            f"{what} file `{name}` cannot be read: {error}", hint=hint
         ) from error
-    return PublicKey.parse(pem, name=name)
-
-
-def _screen(report: Report) -> list[str]:
-    """Return the lines of the text output."""
-    lines = [_headline(report)]
-    lines += block(_signer(report))
-    for failure in report.failures[:_SHOWN]:
-        where = f"{clean(failure.file)}: " if failure.file else ""
-        lines.append(f"  {failure.code}  {where}{clean(failure.message)}")
-        if failure.hint:
-            lines.append(f"    {clean(failure.hint)}")
-    if len(report.failures) > _SHOWN:
-        lines.append(f"  … and {len(report.failures) - _SHOWN:,} more; `--json` lists all")
-    for obstacle in report.obstacles[:_SHOWN]:
-        where = f"{clean(obstacle.file)}: " if obstacle.file else ""
-        lines.append(f"  not decided  {where}{clean(obstacle.message)}")
-        if obstacle.hint:
-            lines.append(f"    {clean(obstacle.hint)}")
-    lines += _section("CHECKED", _checked(report))
-    if not report.failures:
-        lines += _section("DECLARED, NOT CHECKED HERE", _declared(report))
-    lines += _section("NOT COVERED BY THE SIGNATURE", _first(report.not_covered))
-    lines += _section("NOTES", _first(report.notes))
-    document = report.to_json()
-    lines += _section("NOT KNOWN", _not_known(report, document["not_known"]))
-    lines += [str(document["not_proven"]), f"exit {report.exit_code}"]
-    return lines
-
-
-def _headline(report: Report) -> str:
-    if report.failures:
-        return f"REFUSED   {report.failures[0].code}, do not rely on this {report.kind}"
-    said = "what the signer says is below; whether it is true was not checked"
-    if report.exit_code == 0:
-        return f"INTACT AND SIGNED   {said}"
-    if report.signer is not None and not report.signer.pinned and len(report.obstacles) == 1:
-        return f"INTACT, SIGNER NOT KNOWN   {said}"
-    return "NOT DECIDED   something could not be read"
-
-
-def _signer(report: Report) -> list[tuple[str, str]]:
-    signer = report.signer
-    if signer is None:
-        return [("Signer", "not known: no signature was found to hold")]
-    key = f"key {signer.keyid[:4]}…{signer.keyid[-4:]}"
-    # What a refused snapshot says about its signer is not repeated.
-    name = (
-        "" if report.failures else f'"{clean(signer.name, limit=100).replace(chr(34), chr(39))}" '
-    )
-    if signer.pinned:
-        lines = [("Signer", f"{name}{key}, pinned by you · self-attested")]
-    else:
-        places = " and ".join(clean(place) for place in signer.found)
-        lines = [
-            ("Signer", f"{name}{key} · self-attested"),
-            ("", f"this key was found in {places}: that proves nothing"),
-            ("", f"key id {signer.keyid}"),
-        ]
-    if signer.url is not None and not report.failures:
-        lines.insert(1, ("", f"gives its address as {clean(signer.url, limit=200)}"))
-    return lines
-
-
-def _section(title: str, lines: list[str]) -> list[str]:
-    return [title, *(f"  {line}" for line in lines)] if lines else []
-
-
-def _first(lines: tuple[str, ...]) -> list[str]:
-    shown = [clean(line, limit=300) for line in lines[:_SHOWN]]
-    if len(lines) > _SHOWN:
-        shown.append(f"… and {len(lines) - _SHOWN:,} more; `--json` lists all")
-    return shown
-
-
-def _checked(report: Report) -> list[str]:
-    done = report.checked
-    if report.certificate is None and report.statement is None:
-        return []
-    files = f"{count(done.files)} of {plural(done.files_of, 'file')}"
-    if report.level == "files":
-        what = f"{files}, {size(done.bytes)}: SHA-256 as signed"
-        return [what, "rows were not read  → --level content"]
-    rows = f"{count(done.rows)} of {plural(done.rows_of, 'row')}"
-    statistics = f"{plural(done.statistics, 'footer statistic')} recomputed"
-    inside = f"{plural(done.shard_statements, 'shard')} with a signed statement inside"
-    return [f"{files}, {rows}: text, labels, counts, roots", f"{statistics} · {inside}"]
-
-
-def _declared(report: Report) -> list[str]:
-    from registry.core.manifest import total
-
-    if report.certificate is not None:
-        return _certificate(report.certificate)
-    if report.statement is None:
-        return []
-    said = report.statement
-    sums = total(said.origins)
-    human = share(sums.human_bytes, sums.bytes)
-    return [
-        f"{plural(sums.documents, 'document')} · {size(sums.bytes)} · {human} of bytes are human",
-        f"shard {said.index} of snapshot {said.snapshot_root}",
-    ]
-
-
-def _certificate(said: Certificate) -> list[str]:
-    sums, fraction = said.manifest.total, said.human_fraction
-    issued = clean(said.issued_at, limit=40)
-    human = share(fraction.numerator, fraction.denominator, digits=2)
-    asked = (
-        "" if fraction.at_least is None else f", asked for at least {percent(fraction.at_least)}"
-    )
-    counting = " and ".join(fraction.count) or "none"
-    labels = sorted(said.manifest.origins.items(), key=lambda item: -item[1].bytes)
-    parts = [f"{name} {share(it.bytes, sums.bytes)}" for name, it in labels if it.documents]
-    lines = [
-        f"{plural(sums.documents, 'document')} · {size(sums.bytes)} · issued {issued}",
-        f"human  {human} of {fraction.of}, counting {counting}{asked}",
-        "       evidenced and audited: not assessed",
-        f"origin labels  {' · '.join(parts) or 'none'}",
-        f"inputs  {_named([f'{item.dataset}@{item.version}' for item in said.inputs])}",
-        f"licenses  {_licenses(said)}",
-    ]
-    if said.contested:
-        lines.append(f"{plural(said.contested, 'document')} with conflicting claims of origin")
-    return lines + _evaluations(said)
-
-
-def _evaluations(said: Certificate) -> list[str]:
-    """Return what was left out for evaluation sets, set by set."""
-    if said.evaluations is None:
-        return []
-    return [
-        f"left out for {clean(it.dataset, limit=100)}@{it.version}  {count(it.exact)} equal · "
-        f"{count(it.near)} nearly equal · {count(it.passage)} with a shared passage"
-        for it in said.evaluations.sets[:_SHOWN]
-    ]
-
-
-def _licenses(said: Certificate) -> str:
-    """Return which licenses are claimed, and how much comes from inputs without any."""
-    names = sorted({name for item in said.inputs for name in item.licenses})
-    without = [item for item in said.inputs if item.documents and not item.licenses]
-    if not names:
-        return "not stated"
-    if not without:
-        return _named(names)
-    sums = plural(sum(item.documents for item in without), "document")
-    return f"{_named(names)} · not stated for {sums} of {plural(len(without), 'input')}"
-
-
-def _named(names: list[str]) -> str:
-    shown = ", ".join(clean(name, limit=100) for name in names[:8])
-    return f"{shown} and {len(names) - 8:,} more" if len(names) > 8 else shown
-
-
-def _not_known(report: Report, lines: list[str]) -> list[str]:
-    known = list(lines)
-    if report.certificate is not None and not report.failures:
-        when = clean(report.certificate.issued_at, limit=40)
-        known = [f"disputes or withdrawals after {when}"]
-    return known

@@ -14,7 +14,7 @@ from registry.core.merkle import shards_root
 from registry.core.strict import ObjectReader
 from registry.errors import VerificationError
 
-MANIFEST_TYPE: Final = "firsthand-manifest/v0"
+MANIFEST_TYPE: Final = "firsthand-manifest/v1"
 MAX_MANIFEST: Final = 16 * 2**20
 ORIGIN_NAMES: Final = ("human", "assisted", "mixed", "unknown", "programmatic", "ai")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+import re
+from typing import Any, Final
 
 from registry.core.digest import MAX_INT, is_sha256_hex
 from registry.errors import VerificationError
+
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{6})?Z", re.ASCII)
 
 
 class ObjectReader:
@@ -41,6 +45,17 @@ class ObjectReader:
     def optional_text(self, key: str) -> str | None:
         """Return a text or None."""
         return None if self._value[key] is None else self.text(key)
+
+    def time(self, key: str) -> str:
+        """Return an RFC 3339 time in UTC, as text: `2026-11-21T09:30:00Z`."""
+        text = self.text(key)
+        try:
+            if not _TIME.fullmatch(text):
+                raise ValueError
+            dt.datetime.fromisoformat(text)
+        except ValueError as error:
+            raise self.bad(f"has no time in UTC in `{key}`") from error
+        return text
 
     def constant(self, key: str, expected: str, code: str) -> None:
         """Refuse any value but one."""

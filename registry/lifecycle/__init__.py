@@ -1,6 +1,7 @@
 """What happens to a version after it was registered: corrections, disputes, where it came from.
 
-`claims` adds claims, `disputes` opens and decides disputes, `lineage` adds edges. Which texts they
+`claims` adds claims, `disputes` opens and decides disputes, `lineage` adds edges, `withdrawals`
+take documents out of use. Which texts they
 are about is chosen by lists (`selections`), by a condition over the document table (`conditions`)
 or by a field of the records (`fields`); `asserting` is what is said of them. Nothing is
 overwritten: a claim that counts no more stays, and so does the history.
@@ -15,6 +16,7 @@ from registry.lifecycle.disputes import Resolved, open_dispute, resolve_dispute
 from registry.lifecycle.fields import OfField, of_field
 from registry.lifecycle.lineage import add_lineage
 from registry.lifecycle.selections import Chosen, read_hash_list
+from registry.lifecycle.withdrawals import withdraw
 
 __all__ = [
     "Assertion",
@@ -29,4 +31,5 @@ __all__ = [
     "open_dispute",
     "read_hash_list",
     "resolve_dispute",
+    "withdraw",
 ]

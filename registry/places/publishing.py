@@ -77,6 +77,22 @@ def withdraw(folder: Path, to: Remote, *, seal: str) -> None:
                 system.delete_file(sent.inside)
 
 
+def put(target: Remote, data: bytes) -> None:
+    """Write an object, read it again and compare.
+
+    Raises:
+        UnavailableError: The store does not take it.
+    """
+    with stores.errors(target):
+        out = stores.filesystem(target).open_output_stream(target.inside, compression=None)
+        with out:
+            out.write(data)
+    if contents.read(target) != data:
+        raise UnavailableError(
+            f"`{target}` does not arrive as it is sent", hint="run the command again"
+        )
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()

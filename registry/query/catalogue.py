@@ -178,7 +178,7 @@ def claims_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list
     """
     rows = session.scalars(
         sa.select(Claim)
-        .where(visible_version(caller, Claim.version_id))
+        .where(visible_version(caller, Claim.version_id), live())
         .order_by(Claim.id)
         .options(lazyload(Claim.version))
     )

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from registry.core.claim import Numbers
 from registry.core.dataset import ORIGINS_BY_CAUTION
+from registry.core.evidence import Grade
 from registry.documents import Hashes, hash_column
 from registry.query.standing import EVER, NEVER, Labels
 from registry.shards import SCHEMA, TIME
@@ -172,10 +173,17 @@ def _provenance(item: PlannedInput, rows: npt.NDArray[np.int64]) -> pa.RecordBat
             _joined(stand.generators, rows, ", "),
             _times(stand.not_before[rows], EVER),
             _times(stand.not_after[rows], NEVER),
+            _grades(stand.not_after[rows]),
             _joined(stand.licenses, rows, " AND "),
         ],
         schema=_PROVENANCE,
     )
+
+
+def _grades(not_after: Numbers) -> pa.Array:
+    """Return how hard the date is to forge by which a text existed: today the owner's word."""
+    grades = pa.array([Grade.E0, Grade.E1], pa.string())
+    return grades.take(pa.array((not_after != NEVER).view(np.int8)))
 
 
 def _joined(labels: Labels, rows: npt.NDArray[np.int64], joiner: str) -> pa.Array:

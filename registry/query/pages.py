@@ -335,6 +335,12 @@ def snapshot(session: Session, root: str, caller: Caller) -> dict[str, Any]:
     return _snapshot_records(session, issues(session, root, caller)[:1])[0]
 
 
+def issued(session: Session, certificate: str) -> bool:
+    """Return whether this registry issued a certificate, by the SHA-256 of its bytes."""
+    found = sa.select(Snapshot.id).where(Snapshot.certificate_digest == certificate)
+    return session.execute(found).first() is not None
+
+
 def issues(session: Session, root: str, caller: Caller) -> Sequence[Snapshot]:
     """Return the exports of the snapshot with that root, the newest first, at least one.
 

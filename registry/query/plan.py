@@ -29,11 +29,19 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Documents of a source that were not candidates, and why."""
+    """Documents of a source that were not candidates, and why.
+
+    Attributes:
+        reason: Why.
+        documents: How many.
+        bytes: Their size.
+        tombstone: The number of the withdrawal, where they were withdrawn.
+    """
 
     reason: str
     documents: int
     bytes: int
+    tombstone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +298,12 @@ def to_json(made: Plan) -> dict[str, Any]:
                 "licenses": list(item.licenses),
                 "origins": _origins(item),
                 "left_out": [
-                    {"reason": out.reason, "documents": out.documents, "bytes": out.bytes}
+                    {
+                        "reason": out.reason,
+                        "documents": out.documents,
+                        "bytes": out.bytes,
+                        "tombstone": out.tombstone,
+                    }
                     for out in item.left_out
                 ],
             }

@@ -17,9 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.core.claim import Mask
-from registry.core.contents import Hashes, member
+from registry.core.contents import Hashes, Rows, member
 from registry.core.evidence import iso_date, iso_time, to_micros
-from registry.db.models import DatasetVersion, Selection, Withdrawal
+from registry.db.models import DatasetVersion, Location, Selection, Withdrawal
+from registry.errors import NotFoundError
+from registry.query.catalogue import ref_of
+from registry.query.rows import RowReader
 
 
 class Selections(Protocol):
@@ -131,3 +134,58 @@ def any_of(hashes: Hashes, stones: Sequence[Tombstone], selections: Selections) 
     for stone in stones:
         gone |= mask(hashes, stone, selections)
     return gone
+
+
+def whole_ids(session: Session) -> set[int]:
+    """Return the ids of the versions that are withdrawn as a whole, with one statement."""
+    found = sa.select(Withdrawal.version_id).where(Withdrawal.selection_id.is_(None))
+    return set(session.scalars(found))
+
+
+def require(session: Session, version: DatasetVersion, *, partly: bool = False) -> None:
+    """Refuse a version that is withdrawn.
+
+    Args:
+        session: A reading session.
+        version: The version.
+        partly: Refuse also one of which some texts are withdrawn.
+
+    Raises:
+        NotFoundError: It is; the message names the tombstone.
+    """
+    stones = of_version(session, version)
+    name = ref_of(version).short
+    gone = whole(stones)
+    if gone is not None:
+        raise NotFoundError(
+            f"`{name}` was {gone.words}",
+            hint=f"`firsthand history {name}` tells more; another version may be there",
+        )
+    if partly and stones:
+        raise NotFoundError(
+            f"some texts of `{name}` were {stones[-1].words}",
+            hint="register the others as a version of their own, and use that",
+        )
+
+
+def hidden_rows(session: Session, reader: RowReader) -> dict[int, Rows]:
+    """Return the rows whose texts were withdrawn from versions that were not, by location.
+
+    Raises:
+        ConflictError: A document table or a stored list is missing or was changed.
+    """
+    partly = {
+        version: [stone.selection for stone in stones if stone.selection]
+        for version, stones in tombstones(session).items()
+        if whole(stones) is None
+    }
+    if not partly:
+        return {}
+    places = session.scalars(
+        sa.select(Location).where(Location.version_id.in_(partly)).order_by(Location.id)
+    )
+    found = {}
+    for place in places:
+        lists = [reader.selection(digest) for digest in partly[place.version_id]]
+        found[place.id] = reader.find(place, np.unique(np.concatenate(lists)))
+    return found

@@ -7,6 +7,7 @@ bytes leaves here as a reason code.
 
 from __future__ import annotations
 
+import datetime as dt
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from registry import shards
+from registry.core.certificate import GRADE_NAMES, Amount, Certificate, Grades
 from registry.core.digest import hash_slices
-from registry.core.manifest import ORIGIN_NAMES, Column, Manifest, ShardEntry, Tally
+from registry.core.evidence import to_micros
+from registry.core.manifest import ORIGIN_NAMES, Column, ShardEntry, Tally
 from registry.core.merkle import HASH_SIZE
 from registry.errors import UnavailableError, VerificationError
 from registry.plain_files import BLOCK
@@ -40,9 +43,13 @@ BATCH_BYTES: Final = 32 * 2**20
 _REQUIRED: Final = {
     "text": "text",
     "content_hash": "bytes",
+    "dataset": "text",
+    "version": "integer",
     "origin": "text",
     "human_bytes": "integer",
+    "date_grade": "text",
 }
+_DATED: Final = "not_after"
 
 
 @dataclass(slots=True)
@@ -53,28 +60,33 @@ class Totals:
         hashes: The content hashes of all rows, which `check` gives up.
         rows: How many rows there are.
         empty: Texts of no bytes.
-        origins: Documents, bytes and human bytes by origin.
-        inputs: Documents and bytes by dataset and version.
+        counts: Documents, bytes and human bytes by what rows have in common.
+        latest: The latest time by which a text existed, in microseconds; None if one has no such
+            time.
     """
 
     hashes: HashSorter = field(default_factory=HashSorter)
     rows: int = 0
     empty: int = 0
-    origins: dict[str, Tally] = field(default_factory=dict)
-    inputs: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    counts: shards.Counts = field(default_factory=dict)
+    latest: int | None = -(2**63)
 
-    def check(
-        self, manifest: Manifest, inputs: dict[tuple[str, int], tuple[int, int]]
-    ) -> Iterator[VerificationError]:
-        """Yield what differs from the signed manifest and inputs, once every shard was read.
+    def check(self, certificate: Certificate) -> Iterator[VerificationError]:
+        """Yield what differs from the signed certificate, once every shard was read.
 
         Raises:
             UnavailableError: There are more rows than fit into memory, and the disk refused.
         """
-        if present(self.origins) != present(manifest.origins):
+        manifest = certificate.manifest
+        if shards.origins(self.counts) != present(manifest.origins):
             yield _mismatch("the rows of all shards do not add up to the signed origins")
-        if self.inputs and self.inputs != inputs:
-            yield _mismatch("the rows do not come from the signed inputs")
+        if shards.grades(self.counts) != _given(certificate.grades):
+            yield _mismatch("the rows of all shards do not add up to the signed date grades")
+        if self._inputs() != _inputs(certificate):
+            yield _mismatch("the rows do not come from the signed inputs, or have other grades")
+        cutoff = certificate.policy.cutoff
+        if cutoff is not None and self.rows and not self._before(cutoff):
+            yield _mismatch(f"a row has no date before the signed cutoff, {cutoff}")
         if self.empty != manifest.empty:
             yield _mismatch(f"{self.empty:,} texts are empty, signed are {manifest.empty:,}")
         with _spilling():
@@ -85,6 +97,40 @@ class Totals:
             )
         if distinct != manifest.distinct:
             yield _mismatch(f"{distinct:,} texts are distinct, signed are {manifest.distinct:,}")
+
+    def _inputs(self) -> dict[tuple[str, int], tuple[int, int, str]]:
+        """Return documents, bytes and lowest grade by dataset and version."""
+        lowest = shards.lowest(self.counts)
+        found: dict[tuple[str, int], tuple[int, int, str]] = {}
+        for kind, tally in self.counts.items():
+            key = (kind.dataset, kind.version)
+            documents, size, _ = found.get(key, (0, 0, ""))
+            found[key] = (documents + tally.documents, size + tally.bytes, lowest[key])
+        return found
+
+    def _before(self, cutoff: str) -> bool:
+        moment = dt.datetime.fromisoformat(cutoff)
+        return self.latest is not None and self.latest < to_micros(moment)
+
+
+def _inputs(certificate: Certificate) -> dict[tuple[str, int], tuple[int, int, str]]:
+    """Return what the inputs add up to; of one that gave nothing no row can say so."""
+    found: dict[tuple[str, int], tuple[int, int, str]] = {}
+    for item in certificate.inputs:
+        key = (item.dataset, item.version)
+        documents, size, grade = found.get(key, (0, 0, item.grade))
+        if item.documents or item.bytes:
+            found[key] = (documents + item.documents, size + item.bytes, min(grade, item.grade))
+    return found
+
+
+def _given(grades: Grades) -> Grades:
+    """Return the cells that count something."""
+    cells = {
+        origin: {grade: cell for grade, cell in row.items() if cell != Amount()}
+        for origin, row in grades.items()
+    }
+    return {origin: row for origin, row in cells.items() if row}
 
 
 @contextmanager
@@ -160,7 +206,7 @@ class ShardReader:
             for index, group in enumerate(self.footer.groups):
                 wrong += self._group(parquet, index, group, rows)
                 progress(sum(chunk.size for chunk in group.chunks))
-        self.origins = rows.origins
+        self.origins = shards.origins(rows.counts)
         yield from rows.wrong.values()
         if rows.tree.rows != entry.rows:
             yield VerificationError(
@@ -226,7 +272,7 @@ class _Rows:
     def __init__(self, totals: Totals) -> None:
         self.totals = totals
         self.tree = shards.RecordTree()
-        self.origins: dict[str, Tally] = {}
+        self.counts: shards.Counts = {}
         self.wrong: dict[str, VerificationError] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -275,28 +321,29 @@ class _Rows:
         )
         if not pc.all(fits).as_py():
             self._note(_mismatch("a row has human bytes that its origin and its text cannot have"))
+        grades = batch.column("date_grade")
+        if not pc.all(pc.is_in(_values(grades), pa.array(GRADE_NAMES))).as_py():
+            raise _mismatch("a row has an unknown date grade")
         self.totals.empty += pc.sum(pc.equal(sizes, 0)).as_py()
-        for name, tally in shards.tallies(batch, sizes).items():
-            self.origins[name] = self.origins.get(name, Tally()) + tally
-            self.totals.origins[name] = self.totals.origins.get(name, Tally()) + tally
-        if {"dataset", "version"} <= set(batch.schema.names):
-            self._inputs(batch, sizes)
+        counts = shards.count(batch, sizes)
+        shards.add(self.counts, counts)
+        shards.add(self.totals.counts, counts)
+        self._dates(batch, grades)
 
-    def _inputs(self, batch: pa.RecordBatch, sizes: pa.Array) -> None:
-        table = pa.table(
-            {
-                "dataset": batch.column("dataset"),
-                "version": batch.column("version"),
-                "bytes": sizes,
-            }
-        )
-        sums = table.group_by(["dataset", "version"], use_threads=False).aggregate(
-            [("bytes", "count"), ("bytes", "sum")]
-        )
-        for row in sums.to_pylist():
-            key = (row["dataset"], row["version"])
-            documents, size = self.totals.inputs.get(key, (0, 0))
-            self.totals.inputs[key] = (documents + row["bytes_count"], size + row["bytes_sum"])
+    def _dates(self, batch: pa.RecordBatch, grades: pa.Array) -> None:
+        """Hold grades to the dates they are about, and keep the latest of those."""
+        totals = self.totals
+        if _DATED not in batch.schema.names or batch.column(_DATED).null_count:
+            totals.latest = None
+        if _DATED not in batch.schema.names:
+            return
+        dates = _values(batch.column(_DATED))
+        if dates.null_count:
+            undated = _values(grades).filter(dates.is_null())
+            if not pc.all(pc.equal(undated, GRADE_NAMES[0])).as_py():
+                self._note(_mismatch("a row has a grade for a date that it does not have"))
+        elif totals.latest is not None:
+            totals.latest = max(totals.latest, pc.max(dates.cast(pa.int64())).as_py())
 
     def _note(self, error: VerificationError) -> None:
         self.wrong.setdefault(error.code, error)
@@ -332,6 +379,11 @@ def _plain(column: pa.Array) -> pa.Array:
         column = column.dictionary_decode()
     text = shards.canonical_type(column.type) == "text"
     return column.cast(pa.large_string() if text else pa.large_binary())
+
+
+def _values(column: pa.Array) -> pa.Array:
+    """Return a column as plain values."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def _hash(texts: pa.Array) -> bytes:
@@ -405,3 +457,11 @@ _RAISED: Final[tuple[type[Exception], ...]] = (
 
 def _first_line(error: Any) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def beyond_rows(name: str, reader: ShardReader) -> list[str]:
+    """Return what of a file that is not the signed one nobody vouches for."""
+    found = [f"{name}: metadata other than rows and footer statistics"]
+    if reader.footer.unchecked:
+        found.append(f"{name}: page indexes, Bloom filters or sort order, which engines trust")
+    return found

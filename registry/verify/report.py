@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -9,8 +10,9 @@ from typing import Any, Final, Self
 from registry.core.certificate import NOT_PROVEN, Certificate, ShardStatement
 from registry.core.manifest import total
 from registry.errors import InvalidInputError, RegistryError, UnavailableError, VerificationError
+from registry.verify.found import CopySeen, LogFound, Token, shown
 
-REPORT_TYPE: Final = "firsthand-verification/v0"
+REPORT_TYPE: Final = "firsthand-verification/v1"
 
 
 class Level(StrEnum):
@@ -122,6 +124,11 @@ class Report:
         checked: What was looked at.
         not_covered: Files and parts that no signature covers.
         notes: What is unusual and no failure.
+        log: What the proof from the log shows, or None if there is none that holds.
+        copy: What the copy of the log is that the caller gave, or None.
+        older: The size of the caller's older checkpoint if the log goes on from it, or None.
+        tokens: Time stamps beside the certificate.
+        as_of: The time of the newest log entry that was seen, or None.
     """
 
     kind: str
@@ -134,6 +141,11 @@ class Report:
     checked: Checked
     not_covered: tuple[str, ...]
     notes: tuple[str, ...]
+    log: LogFound | None = None
+    copy: CopySeen | None = None
+    older: int | None = None
+    tokens: tuple[Token, ...] = ()
+    as_of: dt.datetime | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -176,6 +188,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values. Of a refused snapshot, no statement is repeated."""
+        refused = self.verdict is Verdict.REFUSED
         return {
             "type": REPORT_TYPE,
             "verdict": self.verdict.value,
@@ -188,10 +201,43 @@ class Report:
             "checked": asdict(self.checked),
             "declared": self._declared(),
             "not_covered": list(self.not_covered),
-            "not_known": ["disputes or withdrawals after the certificate was issued"],
+            "as_of": None if refused or self.as_of is None else shown(self.as_of),
+            "log": None if refused or self.log is None else self.log.to_json(),
+            "copy": None if refused or self.copy is None else self.copy.to_json(),
+            "older_checkpoint": None if refused else self.older,
+            "tokens": [] if refused else [item.to_json() for item in self.tokens],
+            "not_known": list(self.not_known),
             "notes": list(self.notes),
             "not_proven": NOT_PROVEN,
         }
+
+    @property
+    def not_known(self) -> tuple[str, ...]:
+        """Return what was not checked and could be, and what nobody could check."""
+        if self.kind == "shard":
+            found = ["whether the snapshot it is of was superseded, and when it was made"]
+        elif self.copy is not None and self.copy.entries:
+            claims = f"; {self.copy.claims:,} came, and the log does not say about what"
+            found = [
+                "what the claims after the snapshot are about" + claims
+                if self.copy.claims
+                else "disputes or withdrawals after the newest entry of the log"
+            ]
+        elif self.copy is not None:
+            found = ["later disputes or newer certificates: the copy of the log has only hashes"]
+        else:
+            found = ["disputes, withdrawals or newer certificates since it was made"]
+        if self.kind == "snapshot" and self.log is None:
+            found.append("whether the issuer's log has this certificate, and since when")
+        if self.log is not None and not self.log.signed:
+            found.append(
+                "whether the log is signed by its keeper"
+                + (f": {self.log.why_not}" if self.log.why_not else "")
+            )
+        if self.log is not None and not self.log.witnesses:
+            found.append("whether others saw the same log: no witness that you trust cosigned")
+        found += [f"{it.file}: {it.not_checked}" for it in self.tokens if it.not_checked]
+        return tuple(found)
 
     def _declared(self) -> dict[str, Any] | None:
         """Return what the signer says, or None where that must not be repeated."""
@@ -217,7 +263,13 @@ class Report:
                 "exact_duplicates_left_out": said.exact_duplicates_left_out,
                 "evaluations": None if said.evaluations is None else said.evaluations.to_json(),
                 "issued_at": said.issued_at,
-                "log_size": said.log_size,
+                "grades": {
+                    origin: {grade: asdict(it) for grade, it in row.items()}
+                    for origin, row in said.grades.items()
+                },
+                "policy": said.policy.to_json(said.human_fraction),
+                "log": said.log.to_json(),
+                "supersedes": said.supersedes,
                 "builder": said.builder,
             }
         if self.statement is not None:
@@ -255,6 +307,11 @@ class Findings:
     rows_of: int = 0
     statistics: int = 0
     shard_statements: int = 0
+    log: LogFound | None = None
+    copy: CopySeen | None = None
+    older: int | None = None
+    tokens: list[Token] = field(default_factory=list)
+    as_of: dt.datetime | None = None
 
     def add(self, error: RegistryError, file: str | None = None) -> None:
         """Keep an error: a failure if it says so, else an obstacle."""
@@ -284,4 +341,9 @@ class Findings:
             ),
             not_covered=tuple(self.not_covered),
             notes=tuple(self.notes),
+            log=self.log,
+            copy=self.copy,
+            older=self.older,
+            tokens=tuple(self.tokens),
+            as_of=self.as_of,
         )

@@ -69,11 +69,19 @@ def test_what_is_left_out_for_evaluation_sets_is_read_back() -> None:
     assert Certificate.parse(EXCLUDING.to_statement()) == EXCLUDING
 
 
-def test_a_certificate_from_before_says_nothing_of_evaluation_sets() -> None:
-    assert "evaluations" not in STATEMENT.predicate
-    assert Certificate.parse(STATEMENT).evaluations is None
+def test_what_is_not_assessed_is_there_and_says_so() -> None:
+    said = STATEMENT.predicate
+    assert said["audits"] == said["evaluations"] == said["deduplication"]["near"] == "not_assessed"
     empty = bent(STATEMENT, lambda it: it["predicate"].update(evaluations=None))
     assert code_of(Certificate.parse, empty) == "E_ENVELOPE"
+
+
+def test_a_certificate_of_the_first_release_is_refused_with_a_hint() -> None:
+    early = replace(STATEMENT, predicate_type="https://firsthand.dev/certified-snapshot/v0")
+    with pytest.raises(VerificationError) as caught:
+        Certificate.parse(early)
+    assert caught.value.code == "E_VERSION"
+    assert "export the snapshot again" in (caught.value.hint or "")
 
 
 WRONG: dict[str, Bend] = {
@@ -135,6 +143,14 @@ def fraction(**other: Any) -> Bend:
     return lambda it: it["predicate"]["human_fraction"].update(other)
 
 
+def policy(**other: Any) -> Bend:
+    return lambda it: it["predicate"]["policy"].update(other)
+
+
+def log(**other: Any) -> Bend:
+    return lambda it: it["predicate"]["log"].update(other)
+
+
 def declared(**other: int) -> Bend:
     return lambda it: it["predicate"]["human_fraction"]["declared"].update(other)
 
@@ -156,8 +172,44 @@ BENT: dict[str, tuple[Bend, str]] = {
         lambda it: it.update(predicateType="https://firsthand.dev/certified-snapshot/v7"),
         "E_VERSION",
     ),
-    "a checkpoint": (predicate(checkpoint="x"), "E_VERSION"),
-    "a certificate it supersedes": (predicate(supersedes="0" * 64), "E_VERSION"),
+    "audits": (predicate(audits=[]), "E_VERSION"),
+    "near copies": (
+        lambda it: it["predicate"]["deduplication"].update(near=0), "E_VERSION"
+    ),
+    "no digest of what it supersedes": (predicate(supersedes="x"), "E_ENVELOPE"),
+    "a time without a zone": (predicate(issued_at="2026-11-21T09:30:00"), "E_ENVELOPE"),
+    "a time that there is not": (predicate(issued_at="2026-13-21T09:30:00Z"), "E_ENVELOPE"),
+    "another share in the policy": (policy(asked="0.1"), "E_CLAIM_MISMATCH"),
+    "another count in the policy": (policy(count_as_human=[]), "E_CLAIM_MISMATCH"),
+    "a cutoff that is no time": (policy(cutoff="2022-11-30"), "E_ENVELOPE"),
+    "an unknown grade in the policy": (policy(minimum_date_grade="E9"), "E_ENVELOPE"),
+    "dates below the policy": (policy(minimum_date_grade="E1"), "E_CLAIM_MISMATCH"),
+    "a log without a name": (log(origin=""), "E_ENVELOPE"),
+    "a log with a name that no key has": (log(origin="a log"), "E_ENVELOPE"),
+    "a log of less than nothing": (log(checkpoint={"size": -1, "root": "0" * 64}), "E_ENVELOPE"),
+    "a log without a root": (log(checkpoint={"size": 12, "root": None}), "E_ENVELOPE"),
+    "an input that the log had not yet": (
+        log(checkpoint={"size": 2, "root": "0" * 64}), "E_CLAIM_MISMATCH"
+    ),
+    "a better grade of an input": (
+        lambda it: [one.update(grade="E1") for one in it["predicate"]["inputs"]], "E_CLAIM_MISMATCH"
+    ),
+    "an unknown grade of an input": (
+        lambda it: it["predicate"]["inputs"][0].update(grade="E7"), "E_ENVELOPE"
+    ),
+    "grades of fewer documents": (
+        lambda it: it["predicate"]["grades"].pop("human"), "E_CLAIM_MISMATCH"
+    ),
+    "grades of more bytes": (
+        lambda it: it["predicate"]["grades"]["ai"]["E1"].update(bytes=1), "E_CLAIM_MISMATCH"
+    ),
+    "grades of an unknown origin": (
+        lambda it: it["predicate"]["grades"].update(alien={}), "E_ENVELOPE"
+    ),
+    "an unknown grade": (
+        lambda it: it["predicate"]["grades"]["ai"].update(E7={"documents": 0, "bytes": 0}),
+        "E_ENVELOPE",
+    ),
     "a promise in the place of the caution": (predicate(not_proven="All true."), "E_VERSION"),
     "an audited share": (fraction(audited={"lower": "0.9"}), "E_VERSION"),
     "an evidenced share": (fraction(evidenced="1"), "E_VERSION"),
@@ -165,7 +217,6 @@ BENT: dict[str, tuple[Bend, str]] = {
     "an issuer without a key": (lambda it: it["predicate"]["issuer"].pop("key"), "E_ENVELOPE"),
     "an issuer whose name is a number": (lambda it: it["predicate"]["issuer"].update(name=1), "E_ENVELOPE"),
     "a time that is a number": (predicate(issued_at=5), "E_ENVELOPE"),
-    "a negative log size": (predicate(log_size=-1), "E_ENVELOPE"),
     "builders that are a list": (predicate(builder=[]), "E_ENVELOPE"),
     "a builder that is a number": (predicate(builder={"firsthand": 1}), "E_ENVELOPE"),
     "words of an unknown origin": (predicate(words={"alien": 1}), "E_ENVELOPE"),
@@ -227,7 +278,8 @@ def test_every_member_of_the_predicate_is_needed() -> None:
 
 @pytest.mark.parametrize("asked", ["0", "0.3", "0.300000000000000000"])
 def test_a_share_that_was_asked_for_and_is_kept_passes(asked: str) -> None:
-    made = Certificate.parse(bent(STATEMENT, fraction(asked=asked)))
+    said = bent(bent(STATEMENT, fraction(asked=asked)), policy(asked=asked))
+    made = Certificate.parse(said)
     assert made.human_fraction.at_least == asked
 
 

@@ -19,7 +19,7 @@ from registry.errors import InvalidInputError, NotFoundError
 from registry.query import catalogue
 from registry.query.visible import visible_version
 from registry.query.whereis.finder import Looking
-from registry.query.whereis.occurrences import occurrences
+from registry.query.whereis.occurrences import everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def by_hash(looking: Looking, written: str) -> Subject:
             f"`{written[:80]}` is no SHA-256", hint="write its 64 hexadecimal digits"
         )
     text = documents.as_hashes(bytes.fromhex(digest))
-    found = occurrences(looking, text)
+    found = everywhere(looking, text)
     versions = {int(it) for it in looking.seen.version_of(found.location)}
     if not versions:
         raise NotFoundError(
