@@ -94,6 +94,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.protect:protect",
         "Let a version belong to the vault if it meets the policy; otherwise say what it lacks.",
     ),
+    "reissue": (
+        "cli.commands.reissue:reissue",
+        "Export a snapshot again as claims and withdrawals are now; the old one is superseded.",
+    ),
     "withdraw": (
         "cli.commands.withdraw:withdraw",
         "Take a version, or some texts, out of use: hidden at once, left out of plans and exports.",

@@ -40,6 +40,7 @@ def plan(
     store: Store,
     recipe: Recipe,
     *,
+    versions: Sequence[DatasetVersion] | None = None,
     tokens: TokenCounter | None = None,
     again: Again | None = None,
     on_progress: Progress | None = None,
@@ -55,6 +56,7 @@ def plan(
         session: A reading session: one state of the catalogue.
         store: The registry's storage.
         recipe: What is asked.
+        versions: The versions to draw from, one for each source; by default those that it names.
         tokens: Counts tokens, for a recipe that asks for them; with it every plan knows its own.
         again: Reads texts again; without it, documents are compared with evaluation sets by what
             the index knows of them, and the plan says so.
@@ -66,7 +68,8 @@ def plan(
         ConflictError: A document table is missing or was changed.
     """
     _check_units(recipe, tokens)
-    versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
+    if versions is None:
+        versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
     _check_once(versions)
     stands = standings(session, store, versions)
     if tokens is not None:
@@ -84,7 +87,7 @@ def plan(
     drawn = pool.take(chosen)
     rows = _split(chosen, masks)
     inputs = tuple(
-        PlannedInput(catalogue.ref_of(stand.version), stand, row, int(mask.sum()), tuple(out))
+        PlannedInput(catalogue.ref_of(stand.version), stand, row, int(mask.sum()), tuple(out), mask)
         for stand, row, mask, out in zip(stands, rows, masks, reasons, strict=True)
     )
     return Plan(

@@ -23,9 +23,12 @@ from cli.output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cli.context import Opened
     from registry.core.exclusions import NotRead, SetLeftOut
     from registry.core.recipe import Recipe
+    from registry.db.models import DatasetVersion
     from registry.query.plan import Plan
 
 
@@ -73,7 +76,12 @@ def plan(
 
 
 def make_plan(
-    registry: Opened, recipe: Recipe, tokenizer: str | None, as_of: str | None = None
+    registry: Opened,
+    recipe: Recipe,
+    tokenizer: str | None,
+    as_of: str | None = None,
+    *,
+    versions: Sequence[DatasetVersion] | None = None,
 ) -> Plan:
     """Make a plan, counting tokens if a tokenizer is given."""
     import tempfile
@@ -97,7 +105,13 @@ def make_plan(
         again = reading(database, store, Path(scratch) / "again")
         with looking(registry, as_of) as session:
             return assemble.plan(
-                session, store, recipe, tokens=counter, again=again, on_progress=on_progress
+                session,
+                store,
+                recipe,
+                versions=versions,
+                tokens=counter,
+                again=again,
+                on_progress=on_progress,
             )
 
 

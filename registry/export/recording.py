@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from registry import ledger
 from registry.blobs import Store
 from registry.core.attest import Signer
+from registry.core.certificate import Reissued
 from registry.core.dataset import Origin
 from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
@@ -42,10 +43,12 @@ class Superseded:
     Attributes:
         certificate: SHA-256 of its `certificate.json`.
         reason: Why; kept in the catalogue, never published.
+        reissued: What became of its documents, where that is known.
     """
 
     certificate: str
     reason: str | None = None
+    reissued: Reissued | None = None
 
 
 def record(

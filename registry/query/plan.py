@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from registry.core.certificate import HumanFraction
+from registry.core.claim import Mask
 from registry.core.dataset import DatasetRef, Origin
 from registry.core.digest import SELECTION_PREFIX, digest_of
 from registry.core.draw import Drawn
@@ -54,6 +55,7 @@ class PlannedInput:
         rows: The rows that are drawn, ascending.
         candidates: How many documents could have been drawn.
         left_out: Those that could not, by reason; the first reason counts.
+        admitted: Which rows those are that could have been drawn.
     """
 
     ref: DatasetRef
@@ -61,6 +63,7 @@ class PlannedInput:
     rows: Rows
     candidates: int
     left_out: tuple[LeftOut, ...]
+    admitted: Mask
 
     @property
     def documents(self) -> int:
