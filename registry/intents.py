@@ -25,6 +25,7 @@ from registry.core.claim import Property
 from registry.db.models import (
     Claim,
     DrawnRows,
+    ErasedText,
     Intent,
     IntentKind,
     IntentState,
@@ -241,6 +242,7 @@ def _drop_selections(database: Database, store: Store) -> None:
 
     def unknown(session: Session) -> set[str]:
         there = store.selections() - set(session.scalars(wanted))
+        there -= set(session.scalars(sa.select(ErasedText.digest))) if there else there
         return there - set(session.scalars(beside)) if there else there
 
     with database.read() as session:

@@ -216,13 +216,14 @@ class World:
             keep: Keep the texts in the vault.
             clock: Another clock than the world's.
             on_progress: As in `register.version`.
-            more: `reread`, `jobs`, `dry_run`, `window`; fields of `ReadOptions` (without a need for tuples)
+            more: `allow_withdrawn`, `reread`, `jobs`, `dry_run`, `window`; fields of `ReadOptions` (without a need for tuples)
                 and of `Declaration`.
         """
         if paths is None:
             place = self.folder / (folder or f"files/{name.replace('/', '-')}") / file
             paths = [write_documents(place, texts or [])]
-        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run", "window") if k in more}
+        names = ("allow_withdrawn", "reread", "jobs", "dry_run", "window")
+        asked = {k: more.pop(k) for k in names if k in more}
         reading = {k: more.pop(k) for k in list(more) if k in ReadOptions.__dataclass_fields__}
         # `origin_map={"0": Origin.HUMAN}` reads better than pairs in a tuple.
         reading = {

@@ -6,6 +6,7 @@ A reading session sees one state of the catalogue. A writing session is alone: o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -87,6 +88,28 @@ class Database:
                 session.expunge_all()
         finally:
             engine.dispose()
+
+    def pack(self) -> None:
+        """Overwrite what was deleted: free pages and the write-ahead log, where there are any.
+
+        Whoever reads at that moment keeps the log of writes from being cut; then the next
+        checkpoint does it.
+        """
+        statements = ["VACUUM"]
+        if self.is_sqlite:
+            checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+            statements = ["PRAGMA secure_delete=ON", checkpoint, "VACUUM", checkpoint]
+        # What packs runs in no transaction, and every connection of the engine begins one.
+        with _translated(self.url), contextlib.closing(self.engine.raw_connection()) as connection:
+            driver: Any = connection.driver_connection
+            if not self.is_sqlite:
+                driver.autocommit = True
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            cursor.close()
+            if not self.is_sqlite:
+                driver.autocommit = False
 
     def revision(self) -> str | None:
         """Return the schema revision of the database, or None when it has no schema."""

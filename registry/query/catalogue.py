@@ -25,6 +25,7 @@ from registry.db.models import (
     Claim,
     Dataset,
     DatasetVersion,
+    ErasedText,
     KeptTexts,
     LineageEdge,
     Location,
@@ -36,6 +37,7 @@ from registry.db.models import (
     Segment,
     SketchTable,
     Snapshot,
+    Withdrawal,
 )
 from registry.errors import NotFoundError
 from registry.query.live import live
@@ -205,6 +207,19 @@ def locations_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, l
     found: dict[int, list[Location]] = defaultdict(list)
     for row in rows:
         found[row.version_id].append(row)
+    return found
+
+
+def salts(session: Session, versions: Collection[int] | None = None) -> dict[int, list[bytes]]:
+    """Return the salts of what was erased, by version, with one statement; None: of all."""
+    wanted = sa.select(Withdrawal.version_id, ErasedText.salt).join(
+        ErasedText, ErasedText.withdrawal_id == Withdrawal.id
+    )
+    if versions is not None:
+        wanted = wanted.where(Withdrawal.version_id.in_(versions))
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for version, salt in session.execute(wanted.order_by(ErasedText.id)):
+        found[version].append(salt)
     return found
 
 

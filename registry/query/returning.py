@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from registry import documents
 from registry.blobs import Store
 from registry.core.contents import Hashes, member
 from registry.db.models import DatasetVersion, ErasedText, Withdrawal
+from registry.documents import salted
 from registry.query import catalogue, withdrawn
 
 
@@ -32,13 +32,6 @@ class Returned:
     words: str
     documents: int
     erased: bool
-
-
-def salted(salt: bytes, hashes: Hashes) -> Hashes:
-    """Return what content hashes are recognized by after their texts were erased."""
-    raw = np.ascontiguousarray(hashes).tobytes()
-    parts = (sha256(salt + raw[at : at + 32]).digest() for at in range(0, len(raw), 32))
-    return documents.as_hashes(b"".join(parts))
 
 
 def returning(session: Session, store: Store, batches: Iterable[Hashes]) -> list[Returned]:

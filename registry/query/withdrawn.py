@@ -16,10 +16,12 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from registry import documents
+from registry.blobs import Store
 from registry.core.claim import Mask
 from registry.core.contents import Hashes, Rows, member
 from registry.core.evidence import iso_date, iso_time, to_micros
-from registry.db.models import DatasetVersion, Location, Selection, Withdrawal
+from registry.db.models import DatasetVersion, ErasedText, Location, Selection, Withdrawal
 from registry.errors import NotFoundError
 from registry.query.catalogue import ref_of
 from registry.query.rows import RowReader
@@ -189,3 +191,16 @@ def hidden_rows(session: Session, reader: RowReader) -> dict[int, Rows]:
         lists = [reader.selection(digest) for digest in partly[place.version_id]]
         found[place.id] = reader.find(place, np.unique(np.concatenate(lists)))
     return found
+
+
+def erased_rows(session: Session, version: DatasetVersion, hashes: Hashes, store: Store) -> Mask:
+    """Return which rows of a version were erased: those that have a mark instead of a hash.
+
+    Raises:
+        ConflictError: A stored list is missing or was changed.
+    """
+    gone = np.zeros(len(hashes), np.bool_)
+    lists = sa.select(ErasedText.digest).join(Withdrawal).where(Withdrawal.version_id == version.id)
+    for digest in session.scalars(lists):
+        gone |= member(hashes, documents.as_hashes(store.selection(digest)))
+    return gone

@@ -163,6 +163,8 @@ def _returned(
         found = tuple(returning(session, store, documents.hashes_in(folder)))
     erased = [it for it in found if it.erased]
     if erased and not allowed:
+        # Nor is what was read of them kept for another try.
+        intents.abandon(database, store, writer)
         first = erased[0]
         several = (
             f"{first.documents:,} documents have texts"

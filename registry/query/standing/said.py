@@ -102,12 +102,14 @@ class About:
         claims: All live claims about it.
         locations: The places it was found at; the rows have the reading order of the first one.
         sources: What it was derived from.
+        salts: Of erased texts the table has salted hashes: with which salts.
     """
 
     version: DatasetVersion
     claims: Sequence[Claim]
     locations: Sequence[Location]
     sources: Sequence[LineageEdge]
+    salts: Sequence[bytes] = ()
 
     @classmethod
     def of(cls, session: Session, version: DatasetVersion, caller: Caller) -> Self:
@@ -117,17 +119,25 @@ class About:
             catalogue.claims(session, version),
             catalogue.locations(session, version),
             catalogue.sources_of(session, version, caller),
+            catalogue.salts(session, [version.id]).get(version.id, ()),
         )
 
     @classmethod
     def of_all(cls, session: Session, caller: Caller) -> list[Self]:
-        """Read it of every version that the caller may see, with four statements."""
+        """Read it of every version that the caller may see, with six statements."""
         versions = catalogue.all_versions(session, caller)
         claims = catalogue.claims_of_all(session, caller)
         locations = catalogue.locations_of_all(session, caller)
         sources = catalogue.sources_of_all(session, caller)
+        salts = catalogue.salts(session)
         return [
-            cls(it, claims.get(it.id, []), locations[it.id], sources.get(it.id, []))
+            cls(
+                it,
+                claims.get(it.id, []),
+                locations[it.id],
+                sources.get(it.id, []),
+                salts.get(it.id, ()),
+            )
             for it in versions
         ]
 
@@ -155,6 +165,7 @@ class Said:
         self.claims = about.claims
         self.location = about.locations[0]
         self.by_model = bool(about.by_model)
+        self.salts = about.salts
         self._tables = tables
         self._selections: dict[str, Hashes] = {}
         self._fields: dict[str, FieldShares] = {}
