@@ -94,6 +94,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.protect:protect",
         "Let a version belong to the vault if it meets the policy; otherwise say what it lacks.",
     ),
+    "relocate": (
+        "cli.commands.relocate:relocate",
+        "Say where the files of a version are now: texts are read from there from then on.",
+    ),
     "reissue": (
         "cli.commands.reissue:reissue",
         "Export a snapshot again as claims and withdrawals are now; the old one is superseded.",

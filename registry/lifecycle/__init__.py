@@ -16,6 +16,7 @@ from registry.lifecycle.disputes import Resolved, open_dispute, resolve_dispute
 from registry.lifecycle.erasing import Erased, erase, settle
 from registry.lifecycle.fields import OfField, of_field
 from registry.lifecycle.lineage import add_lineage
+from registry.lifecycle.relocating import Relocated, relocate
 from registry.lifecycle.selections import Chosen, read_hash_list
 from registry.lifecycle.withdrawals import withdraw
 
@@ -24,6 +25,7 @@ __all__ = [
     "Chosen",
     "Erased",
     "OfField",
+    "Relocated",
     "Resolved",
     "add_lineage",
     "by_condition",
@@ -33,6 +35,7 @@ __all__ = [
     "of_field",
     "open_dispute",
     "read_hash_list",
+    "relocate",
     "resolve_dispute",
     "settle",
     "withdraw",

@@ -34,6 +34,7 @@ from registry.db.models import (
     MixtureInput,
     Namespace,
     Overlap,
+    Relocation,
     Segment,
     SketchTable,
     Snapshot,
@@ -260,6 +261,17 @@ def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:
         .scalars()
         .all()
     )
+
+
+def relocations(session: Session, locations: Collection[int]) -> dict[int, Relocation]:
+    """Return where the files of some places are now, by their ids; the latest counts."""
+    rows = session.scalars(
+        sa.select(Relocation)
+        .where(Relocation.location_id.in_(locations))
+        .order_by(Relocation.id)
+        .options(lazyload(Relocation.location))
+    )
+    return {row.location_id: row for row in rows}
 
 
 def kept(session: Session, of: DatasetVersion) -> dict[int, str]:
