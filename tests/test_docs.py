@@ -169,6 +169,8 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "dedup",
                 "overlap",
                 "check",
+                "impact",
+                "withdrawal",
             )
         ),
     ],

@@ -23,7 +23,6 @@ from registry.core.entry import FOLDED, MAX_LEAF, EntryKind, row_digest
 from registry.core.evidence import DateInterval, DateKind, EvidenceKind, Grade
 from registry.db.base import Base
 from registry.db.models import (
-    DrawnRows,
     ErasedText,
     Evidence,
     KeyRevocation,
@@ -96,7 +95,6 @@ def fill(world: World) -> None:
             Relocation(
                 location_id=1, base="/elsewhere", files=[], relocated_by="me", relocated_at=now
             ),
-            DrawnRows(input_id=1, digest="7" * 64, documents=1),
             Timestamp(log_size=3, digest="3" * 64, token=b"a token", time=now, attached_at=now),
         ]  # fmt: skip
         for row in rows:

@@ -50,6 +50,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
         f"{plural(record['words'], 'word')} · registered {record['registered_at'][:10]}"
     ]
     rows: list[tuple[str, str]] = []
+    rows += _withdrawn(record)
     rows += role_lines(record["roles"])
     rows += _origin(record)
     rows += _dates(record)
@@ -102,6 +103,21 @@ def role_lines(roles: list[dict[str, Any]]) -> list[tuple[str, str]]:
         if role["breaks"]:
             rows.append(("", "! does not meet these terms any more; it is protected all the same"))
         rows += [("", f"  ! {clean(reason['message'])}") for reason in role["breaks"]]
+    return rows
+
+
+def _withdrawn(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for stone in record["withdrawn"]:
+        what = "all documents" if stone["about"] == "all" else plural(stone["about"], "text")
+        done = " and erased" if stone["erased"] else ""
+        rows.append(
+            (
+                "" if rows else "Withdrawn",
+                f"! {what}{done}, tombstone {stone['withdrawal']}, {stone['withdrawn_at'][:10]}: "
+                f"{clean(stone['reason'])}",
+            )
+        )
     return rows
 
 
@@ -354,6 +370,15 @@ def _event(event: dict[str, Any]) -> str:
         return (
             f"{plural(event['documents'], 'document')} went into snapshot "
             f"{event['snapshot_root'][:16]}…"
+        )
+    if kind == "moved":
+        return f"files read from {clean(event['base'])} since, says {clean(event['moved_by'])}"
+    if kind == "withdrawn":
+        few = "" if event["about"] == "all" else f" ({event['about']} texts)"
+        done = "withdrawn and erased" if event["erased"] else "withdrawn"
+        return (
+            f"{done}{few}, tombstone {event['withdrawal']}, by {clean(event['withdrawn_by'])}: "
+            f'"{clean(event["reason"])}"'
         )
     about = _about(event)
     word = "corrected" if event["kind"] == "correction" else "claimed"

@@ -274,6 +274,16 @@ def relocations(session: Session, locations: Collection[int]) -> dict[int, Reloc
     return {row.location_id: row for row in rows}
 
 
+def moves(session: Session, of: DatasetVersion) -> Sequence[Relocation]:
+    """Return how the files of a version were moved after it was registered, oldest first."""
+    return session.scalars(
+        sa.select(Relocation)
+        .join(Location, Location.id == Relocation.location_id)
+        .where(Location.version_id == of.id)
+        .order_by(Relocation.id)
+    ).all()
+
+
 def kept(session: Session, of: DatasetVersion) -> dict[int, str]:
     """Return, by the ids of its locations, under which uid the vault has the texts of a version.
 

@@ -11,7 +11,7 @@ from registry.core.caller import OPERATOR, Caller
 from registry.core.claim import ClaimKind
 from registry.core.dataset import DatasetRef
 from registry.db.models import DatasetVersion
-from registry.query import catalogue, disputes, protection
+from registry.query import catalogue, disputes, protection, withdrawn
 from registry.query.show import claim_record, role_record, snapshot_part, time
 
 
@@ -43,6 +43,8 @@ _ORDER = (
     "lineage",
     "role",
     "snapshot",
+    "moved",
+    "withdrawn",
 )
 
 
@@ -97,6 +99,20 @@ def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[d
         events.append({"at": time(change.changed_at)} | about_it)
     for held, part in catalogue.snapshots_with(session, version, caller):
         events.append({"at": time(held.issued_at), "event": "snapshot"} | snapshot_part(held, part))
+    for moved in catalogue.moves(session, version):
+        events.append(
+            {
+                "at": time(moved.relocated_at),
+                "event": "moved",
+                "base": moved.base,
+                "files": len(moved.files),
+                "moved_by": moved.relocated_by,
+            }
+        )
+    for stone in withdrawn.of_version(session, version):
+        said = stone.to_json()
+        at = said.pop("withdrawn_at")
+        events.append({"at": at, "event": "withdrawn"} | said | {"about": str(said["about"])})
     return [about | event for event in events]
 
 

@@ -33,7 +33,7 @@ from registry.db.models import (
     SketchTable,
     Snapshot,
 )
-from registry.query import catalogue, disputes, policy, protection, vault
+from registry.query import catalogue, disputes, policy, protection, vault, withdrawn
 from registry.query.again import Again
 from registry.query.anchors import anchored, anchored_record, no_anchors
 from registry.query.conflicts import listing
@@ -149,6 +149,7 @@ def version_record(
         "dataset": str(catalogue.ref_of(version).dataset),
         "visibility": str(version.dataset.visibility),
         **version_sums(version),
+        "withdrawn": [it.to_json() for it in withdrawn.of_version(session, version)],
         "origin": str(origins[0] if len(origins) == 1 else Origin.MIXED)
         if origins
         else str(Origin.UNKNOWN),

@@ -110,6 +110,25 @@ class ExportedOut(EventOut, SnapshotPartOut):
     event: Literal["snapshot"]
 
 
+class MovedOut(EventOut):
+    """Its files are somewhere else since then."""
+
+    event: Literal["moved"]
+    files: Count
+    moved_by: str
+
+
+class WithdrawnOut(EventOut):
+    """It, or some of its texts, were withdrawn."""
+
+    event: Literal["withdrawn"]
+    withdrawal: Number
+    about: str = Field(description="`all`, or how many texts.")
+    reason: str
+    erased: bool
+    withdrawn_by: str
+
+
 AnyEventOut = Annotated[
     RegisteredOut
     | FoundOut
@@ -119,6 +138,8 @@ AnyEventOut = Annotated[
     | ResolvedOut
     | DerivedOut
     | RoleChangedOut
-    | ExportedOut,
+    | ExportedOut
+    | MovedOut
+    | WithdrawnOut,
     Field(discriminator="event"),
 ]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry.api.schemas.base import Count, Digest, Name, Number, Time
+from registry.api.schemas.base import Count, Digest, Name, Number, Time, TombstoneOut
 from registry.api.schemas.datasets import VersionOut
 from registry.api.schemas.snapshots import HeldOut, HumanFractionOut, LeftOutOfOut
 from registry.core.claim import ClaimKind, Property
@@ -341,6 +341,7 @@ class VersionRecordOut(VersionOut):
 
     dataset: Name
     visibility: Visibility
+    withdrawn: list[TombstoneOut]
     origin: Origin
     assessment: Assessment
     roles: list[RoleOut]
