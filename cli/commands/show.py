@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -107,7 +108,7 @@ def role_lines(roles: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _withdrawn(record: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
+    rows: list[tuple[str, str]] = []
     for stone in record["withdrawn"]:
         what = "all documents" if stone["about"] == "all" else plural(stone["about"], "text")
         done = " and erased" if stone["erased"] else ""
@@ -360,10 +361,8 @@ def _event(event: dict[str, Any]) -> str:
         return (
             f"texts of {plural(event['documents'], 'document')} kept by {clean(event['kept_by'])}"
         )
-    if kind == "role":
-        return _role_event(event)
-    if kind in ("dispute", "resolution"):
-        return _dispute_event(event)
+    if kind in _OTHERS:
+        return _OTHERS[kind](event)
     if kind == "lineage":
         return f"{event['kind']} from {event['from']}, says {clean(event['added_by'])}"
     if kind == "snapshot":
@@ -371,21 +370,24 @@ def _event(event: dict[str, Any]) -> str:
             f"{plural(event['documents'], 'document')} went into snapshot "
             f"{event['snapshot_root'][:16]}…"
         )
-    if kind == "moved":
-        return f"files read from {clean(event['base'])} since, says {clean(event['moved_by'])}"
-    if kind == "withdrawn":
-        few = "" if event["about"] == "all" else f" ({event['about']} texts)"
-        done = "withdrawn and erased" if event["erased"] else "withdrawn"
-        return (
-            f"{done}{few}, tombstone {event['withdrawal']}, by {clean(event['withdrawn_by'])}: "
-            f'"{clean(event["reason"])}"'
-        )
     about = _about(event)
     word = "corrected" if event["kind"] == "correction" else "claimed"
     reason = f': "{clean(event["reason"])}"' if event["reason"] else ""
     return (
         f"{event['property']} {word} as {clean(claim_in_words(event))}{about} "
         f"by {clean(event['claimed_by'])}{reason}"
+    )
+
+
+def _gone_event(event: dict[str, Any]) -> str:
+    """Return that files were moved, or documents withdrawn."""
+    if event["event"] == "moved":
+        return f"files read from {clean(event['base'])} since, says {clean(event['moved_by'])}"
+    few = "" if event["about"] == "all" else f" ({event['about']} texts)"
+    done = "withdrawn and erased" if event["erased"] else "withdrawn"
+    return (
+        f"{done}{few}, tombstone {event['withdrawal']}, by {clean(event['withdrawn_by'])}: "
+        f'"{clean(event["reason"])}"'
     )
 
 
@@ -458,3 +460,12 @@ def dataset_list(home: str | None, as_of: str | None, as_json: bool) -> None:
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         say("  ".join(cells).rstrip())
+
+
+_OTHERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "role": _role_event,
+    "dispute": _dispute_event,
+    "resolution": _dispute_event,
+    "moved": _gone_event,
+    "withdrawn": _gone_event,
+}
