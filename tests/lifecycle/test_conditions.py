@@ -100,7 +100,7 @@ def test_a_wrong_column_is_told_those_there_are(shelf: World) -> None:
 
 def test_a_condition_that_takes_too_long_is_ended(shelf: World) -> None:
     slow = "len(list_transform(range(100000000), lambda x: x * 2 + len(language))) = 1"
-    with pytest.raises(UnavailableError, match="took longer than 0.2 seconds"):
+    with pytest.raises(UnavailableError, match="took longer"):
         chosen(shelf, slow, seconds=0.2)
 
 
