@@ -2,7 +2,7 @@
 
     python benchmarks/verify.py [--rows 1000000] [--bytes 1000] [--folder DIR] [--repeat 3]
 
-Makes a snapshot of synthetic texts without a registry (no evidence is needed to read it), then takes
+Makes a snapshot of synthetic texts without a registry, then takes
 in turn, each in a process of its own: the CPU of reading all columns with pyarrow, page checksums
 on, and of a SHA-256 of each text; and that of `verify` at both levels. Prints seconds of CPU, MB/s
 and the ratio of the medians. With `--keep` the folder stays for the next run.
@@ -14,14 +14,15 @@ import argparse
 import hashlib
 import json
 import random
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,7 +60,7 @@ def words() -> list[str]:
     ]
 
 
-def batches(rows: int, size: int):
+def batches(rows: int, size: int) -> Iterator[tuple[int, list[str]]]:
     rng, known = random.Random(11), words()
     for begin in range(0, rows, GROUP):
         count = min(GROUP, rows - begin)
@@ -74,14 +75,19 @@ def batches(rows: int, size: int):
 
 def make(folder: Path, rows: int, size: int) -> None:
     (folder / "data").mkdir(parents=True)
-    entries, sums, everything, files, sorter = [], [], {}, {}, HashSorter()
+    entries: list[ShardEntry] = []
+    sums: list[shards.Counts] = []
+    everything: shards.Counts = {}
+    files: dict[str, str] = {}
+    sorter = HashSorter()
     issuer = Issuer("Benchmark", None, SIGNER.public.pem)
     parts = [(at, min(SHARD_ROWS, rows - at)) for at in range(0, rows, SHARD_ROWS)]
     pending = batches(rows, size)
     # Written twice, because the statement inside a shard names the root of all of them.
     drafts = []
     for index, (_, count) in enumerate(parts):
-        tree, counts, tables, have = shards.RecordTree(), {}, [], 0
+        counts: shards.Counts = {}
+        tree, tables, have = shards.RecordTree(), list[pa.Table](), 0
         while have < count:
             begin, texts = next(pending)
             hashes = [hashlib.sha256(text.encode()).digest() for text in texts]
@@ -196,8 +202,13 @@ def read(folder: Path) -> None:
                 ends = memoryview(offsets).cast("q")[
                     column.offset : column.offset + len(column) + 1
                 ]
+<<<<<<< HEAD
                 view, ends = memoryview(data), ends.tolist()
                 for begin, end in zip(ends, ends[1:], strict=False):
+=======
+                view = memoryview(data)
+                for begin, end in pairwise(ends.tolist()):
+>>>>>>> wt-verifier
                     sha256(view[begin:end]).digest()
 
 
@@ -214,7 +225,7 @@ def cpu(folder: Path, what: str) -> dict[str, float]:
         text=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
 
 
 def one(folder: Path, what: str) -> None:
@@ -223,7 +234,9 @@ def one(folder: Path, what: str) -> None:
         read(folder)
     else:
         verify(folder, what)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    # Since the start of this program: what `getrusage` says includes who started it.
+    status = Path("/proc/self/status").read_text("ascii")
+    peak = int(status.split("VmHWM:")[1].split()[0]) >> 10
     took = {"cpu": time.process_time() - before, "wall": time.perf_counter() - wall, "peak": peak}
     sys.stdout.write(json.dumps(took))
 
@@ -250,11 +263,11 @@ def main() -> None:
         for _ in range(asked.repeat):
             for what in ("read", "content", "files"):
                 took.setdefault(what, []).append(cpu(folder, what))
-        medians = {what: statistics.median(it["cpu"] for it in all) for what, all in took.items()}
-        for what, all in took.items():
-            shown = " ".join(f"{it['cpu']:.2f}" for it in all)
+        medians = {what: statistics.median(it["cpu"] for it in runs) for what, runs in took.items()}
+        for what, runs in took.items():
+            shown = " ".join(f"{it['cpu']:.2f}" for it in runs)
             speed = report["bytes"] / 1e6 / medians[what]
-            peak = max(it["peak"] for it in all)
+            peak = max(it["peak"] for it in runs)
             print(f"{what:8} CPU {shown} s · {speed:,.0f} MB/s of text · {peak:,.0f} MiB")
         print(f"content / read = {medians['content'] / medians['read']:.2f} (goal: at most 1.5)")
     finally:

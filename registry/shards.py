@@ -10,6 +10,7 @@ import hashlib
 import sys
 from array import array
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import pyarrow as pa
@@ -114,15 +115,23 @@ class RecordTree:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Append the rows of a batch; a column `text` is passed over."""
-        cells = [
-            _encode(batch.column(index), canonical_type(field.type))
-            for index, field in enumerate(batch.schema)
-            if field.name != "text"
-        ]
         rows = batch.num_rows
         if not rows:
             return
-        encoded = pc.binary_join_element_wise(*cells, pa.scalar(b"", pa.large_binary()))
+        parts: list[pa.Array | bytes] = []
+        for index, field in enumerate(batch.schema):
+            if field.name == "text":
+                continue
+            for part in _encode(batch.column(index), canonical_type(field.type)):
+                # What is the same in all rows is joined once.
+                if isinstance(part, bytes) and parts and isinstance(parts[-1], bytes):
+                    parts[-1] += part
+                else:
+                    parts.append(part)
+        if all(isinstance(part, bytes) for part in parts):
+            parts.append(pa.repeat(_scalar(b""), rows))
+        cells = [_scalar(part) if isinstance(part, bytes) else part for part in parts]
+        encoded = pc.binary_join_element_wise(*cells, _scalar(b""))
         _, offsets, data = encoded.buffers()
         ends = memoryview(offsets).cast("q")
         view = memoryview(data)
@@ -150,42 +159,56 @@ class RecordTree:
         self._filled = 0
 
 
-def _encode(column: pa.Array, kind: str | None) -> pa.Array:
-    """Return the cell encodings of a column as binary values, none of them null.
+def _encode(column: pa.Array, kind: str | None) -> list[pa.Array | bytes]:
+    """Return what the cell encodings of a column are joined of: binary values, or the same for all.
 
     The same bytes as `encode_cell`, in bulk: numbers all at once, and each different text once,
     because provenance repeats from row to row.
     """
     if kind is None:
         raise ValueError(f"rows cannot hold the type {column.type}")
-    null = pa.scalar(TAG_NULL, pa.large_binary())
     if column.null_count == len(column):
-        return pa.repeat(null, len(column))
+        return [TAG_NULL]
     if kind in ("integer", "time"):
-        encoded = _prefixed(_TAGS[kind], _big_endian(column))
-        return pc.if_else(column.is_valid(), encoded, null) if column.null_count else encoded
+        numbers = _big_endian(column)
+        if not column.null_count:
+            return _prefixed(_TAGS[kind], numbers, 8)
+        prefix, values = _prefixed(_TAGS[kind], numbers, 8)
+        cells = pc.binary_join_element_wise(_scalar(prefix), values, _scalar(b""))
+        return [pc.if_else(column.is_valid(), cells, _scalar(TAG_NULL))]
     if pa.types.is_fixed_size_binary(column.type) and not column.null_count:
-        return _prefixed(_TAGS[kind], column)
+        width = column.type.byte_width
+        begin = column.offset * width
+        raw = column.buffers()[1].slice(begin, len(column) * width)
+        return _prefixed(_TAGS[kind], raw, width)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    cells = pa.array(
-        [encode_cell(value, _TAGS[kind]) for value in column.dictionary.to_pylist()],
-        pa.large_binary(),
-    )
-    return pc.fill_null(cells.take(column.indices), null)
+    cells = [encode_cell(value, _TAGS[kind]) for value in column.dictionary.to_pylist()]
+    if len(cells) == 1 and not column.null_count:
+        return [cells[0]]
+    taken = pa.array(cells, pa.large_binary()).take(column.indices)
+    return [pc.fill_null(taken, _scalar(TAG_NULL))]
 
 
-def _prefixed(tag: bytes, column: pa.Array) -> pa.Array:
-    """Return tag ‖ length ‖ bytes for values that all have the same size."""
-    prefix = tag + column.type.byte_width.to_bytes(4, "big")
-    return pc.binary_join_element_wise(
-        pa.scalar(prefix, pa.large_binary()),
-        column.cast(pa.large_binary()),
-        pa.scalar(b"", pa.large_binary()),
-    )
+def _scalar(value: bytes) -> pa.Scalar:
+    return pa.scalar(value, pa.large_binary())
 
 
-def _big_endian(column: pa.Array) -> pa.Array:
+def _prefixed(tag: bytes, raw: pa.Buffer, width: int) -> list[pa.Array | bytes]:
+    """Return tag ‖ length, and the bytes, of values that all have the same size."""
+    count = raw.size // width
+    ends = pa.py_buffer(_multiples(width, count))
+    values = pa.Array.from_buffers(pa.large_binary(), count, [None, ends, raw])
+    return [tag + width.to_bytes(4, "big"), values]
+
+
+@lru_cache(maxsize=8)
+def _multiples(width: int, count: int) -> array[int]:
+    """Return the offsets of values that all have the same size."""
+    return array("q", range(0, (count + 1) * width, width))
+
+
+def _big_endian(column: pa.Array) -> pa.Buffer:
     """Return integers or times as 8 bytes each, the highest first; nulls become any bytes."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -195,7 +218,7 @@ def _big_endian(column: pa.Array) -> pa.Array:
     numbers.frombytes(memoryview(column.buffers()[1])[begin : begin + len(column) * 8])
     if sys.byteorder == "little":
         numbers.byteswap()
-    return pa.Array.from_buffers(pa.binary(8), len(column), [None, pa.py_buffer(numbers)])
+    return pa.py_buffer(numbers)
 
 
 @dataclass(frozen=True, slots=True)

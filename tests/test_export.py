@@ -122,7 +122,7 @@ def cell(value: Any) -> bytes:
 COLUMNS = [
     ("text", "text"), ("content_hash", "bytes"), ("dataset", "text"), ("version", "integer"),
     ("origin", "text"), ("human_bytes", "integer"), ("generator", "text"), ("not_before", "time"),
-    ("not_after", "time"), ("license", "text"),
+    ("not_after", "time"), ("date_grade", "text"), ("license", "text"),
 ]  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def oracle(path: Path) -> dict[str, Any]:
         "plan": json.loads((path / "manifest.json").read_bytes())["plan"],
         "record_root": record_root.hex(),
         "shards": shards,
-        "type": "firsthand-manifest/v0",
+        "type": "firsthand-manifest/v1",
     }
 
 
@@ -226,7 +226,10 @@ def test_exporting_again_gives_the_same_bytes_with_any_number_of_threads(
     first, second = files(one.path), files(two.path)
     assert first.keys() == second.keys()
     # The certificate says when it was issued, and that another snapshot was recorded before.
-    assert {name for name in first if first[name] != second[name]} == {"certificate.json"}
+    assert {name for name in first if first[name] != second[name]} == {
+        "certificate.json",
+        "certificate.tlog-proof",
+    }
 
 
 def test_a_claim_changes_new_snapshots_and_nothing_that_was_exported(world: World) -> None:
@@ -548,6 +551,7 @@ def test_whoever_is_interrupted_leaves_nothing(
             world.folder / "snap",
             signer=world.signer,
             issuer=world.issuer,
+            log=world.log,
             clock=world.clock,
             threads=2,
             on_progress=interrupt,
@@ -567,7 +571,7 @@ def test_the_certificate_says_what_the_plan_says(sqlite_world: World) -> None:
     assert said.human_fraction == made.human
     assert said.contested == 3
     assert said.exact_duplicates_left_out == made.duplicates
-    assert said.log_size == made.log_size
+    assert said.log.size == made.log_size
     assert [item.documents for item in said.inputs] == [item.documents for item in made.inputs]
     assert sum(said.words.values()) == made.words
     assert said.manifest.plan == made.digest

@@ -53,6 +53,7 @@ def card(certificate: Certificate) -> str:
         for item in certificate.inputs
     ]
     lines += _evaluations(certificate)
+    lines += ["", _dates(certificate)]
     lines += [
         "",
         "## Check it",
@@ -69,6 +70,16 @@ def card(certificate: Certificate) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _dates(certificate: Certificate) -> str:
+    """Return how many documents have dates of which grade."""
+    sums: dict[str, int] = {}
+    for row in certificate.grades.values():
+        for grade, cell in row.items():
+            sums[grade] = sums.get(grade, 0) + cell.documents
+    shown = ", ".join(f"{grade} for {count:,}" for grade, count in sorted(sums.items()))
+    return f"Grades of dates: {shown or 'none'}. A date says when a text existed, never by whom."
 
 
 def _evaluations(certificate: Certificate) -> list[str]:

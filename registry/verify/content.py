@@ -198,7 +198,7 @@ class ShardReader:
         check_columns(columns)
         rows = _Rows(totals)
         wrong: list[VerificationError] = []
-        with _translated(), self._open() as parquet:
+        with _translated(), self._open(columns) as parquet:
             if shards.columns(parquet.schema_arrow) != columns:
                 raise VerificationError(
                     "its columns are not those that are signed", code="E_MANIFEST"
@@ -218,7 +218,7 @@ class ShardReader:
             )
         yield from wrong
 
-    def _open(self) -> pq.ParquetFile:
+    def _open(self, columns: tuple[Column, ...]) -> pq.ParquetFile:
         self._file.seek(0)
         return pq.ParquetFile(
             pa.PythonFile(self._file, mode="r"),
@@ -228,6 +228,8 @@ class ShardReader:
             thrift_string_size_limit=MAX_FOOTER,
             thrift_container_size_limit=1_000_000,
             arrow_extensions_enabled=False,
+            # Provenance repeats: each different value is taken in once.
+            read_dictionary=[it.name for it in columns if it.type == "text" and it.name != "text"],
         )
 
     def _group(

@@ -119,7 +119,7 @@ def test_json_is_one_document_whatever_the_verdict(snap: Snapshot, capsys: Captu
         assert main(["verify", "snap", "--json", *arguments]) == code
         document = json.loads(capsys.readouterr().out)
         assert (document["verdict"], document["exit_code"]) == (verdict, code)
-        assert document["type"] == "firsthand-verification/v0"
+        assert document["type"] == "firsthand-verification/v1"
         assert document["not_proven"] == NOT_PROVEN
 
 
@@ -161,7 +161,6 @@ def test_what_the_signer_writes_cannot_take_over_the_screen(
         replace(
             said,
             issuer=replace(said.issuer, name=EVIL, url=EVIL * 99),
-            issued_at=EVIL,
             inputs=(replace(first, dataset=EVIL, licenses=(EVIL,)), *others),
         )
     )

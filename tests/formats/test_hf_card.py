@@ -6,7 +6,15 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from registry.core.certificate import Certificate, HumanFraction, Input, Issuer
+from registry.core.certificate import (
+    Amount,
+    Certificate,
+    HumanFraction,
+    Input,
+    Issuer,
+    LogState,
+    Policy,
+)
 from registry.core.manifest import Manifest, ShardEntry, Tally
 from registry.core.merkle import shards_root
 from registry.formats.hf_card import card
@@ -30,11 +38,13 @@ CERTIFICATE = Certificate(
     issued_at="2027-03-01T12:00:00Z",
     human_fraction=HumanFraction("bytes", ("human",), 89_999, 100_000, "0.8"),
     words={"human": 1},
-    inputs=(Input("local/essays", 2, ROOT, 1000, 100_000, ("MIT",)),),
+    inputs=(Input("local/essays", 2, ROOT, 1000, 100_000, "E1", ("MIT",), 1),),
+    grades={"human": {"E1": Amount(999, 89_999)}, "ai": {"E1": Amount(1, 10_001)}},
+    log=LogState("acme.example/log", 3, ROOT),
+    policy=Policy(),
     exact_duplicates_left_out=0,
     contested=0,
     builder={},
-    log_size=3,
 )
 
 

@@ -90,7 +90,8 @@ def test_without_a_proof_it_is_not_known_whether_the_log_has_it(snap: Logged) ->
     (snap.path / "certificate.tlog-proof").unlink()
     report = look(snap)
     assert report.exit_code == 0
-    assert report.log is report.as_of is None
+    assert report.log is None
+    assert report.as_of is None
     assert "whether the issuer's log has this certificate, and since when" in report.not_known
 
 
@@ -108,7 +109,7 @@ def test_a_copy_of_the_log_that_goes_on_is_looked_through(
         snap.log.add()
     log = snap.log.publish(tmp_path / "log")
     older = snap.log.note(5).to_bytes()
-    report = look(snap, log=log, checkpoint=older)
+    report = look(snap, snap.trust(quorum=2), log=log, checkpoint=older)
     assert (codes(report), report.exit_code) == ([], 0)
     assert report.copy is not None
     assert (report.copy.size, report.copy.claims) == (14 + later, 1 + later)
@@ -138,6 +139,12 @@ def test_a_snapshot_without_its_proof_is_found_in_a_copy_of_the_log(
 
 # What must fail: the proof
 
+
+def elsewhere(snap: Logged) -> None:
+    snap.log.signer = NoteSigner("other.example/log", LOG_SIGNER.key)
+    snap.prove()
+
+
 PROOFS: dict[str, tuple[Callable[[Logged], object], str]] = {
     "of another entry": (lambda it: it.prove(it.log.proof(11)), "E_INCLUSION"),
     "of another certificate": (
@@ -153,10 +160,7 @@ PROOFS: dict[str, tuple[Callable[[Logged], object], str]] = {
     "without its entry": (
         lambda it: it.prove(replace(it.log.proof(it.entry), entry=None)), "E_INCLUSION"
     ),
-    "of another log": (
-        lambda it: it.prove(signers=[]) or setattr(it.log, "signer", NoteSigner("other.example/log", LOG_SIGNER.key)) or it.prove(),
-        "E_CHECKPOINT_ORIGIN",
-    ),
+    "of another log": (elsewhere, "E_CHECKPOINT_ORIGIN"),
     "signed by a stranger": (
         lambda it: it.prove(signers=[NoteSigner(logs.ORIGIN, OTHER.key)]), "E_NO_LOG_SIGNATURE"
     ),

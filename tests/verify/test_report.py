@@ -57,7 +57,8 @@ sys.meta_path.insert(0, Blocked())
 from registry import verify
 from registry.core.trust import Trust
 from registry.verify import screen
-trust = Trust.parse(open(sys.argv[2], "rb").read(), name="trust")
+with open(sys.argv[2], "rb") as file:
+    trust = Trust.parse(file.read(), name="trust")
 report = verify.snapshot(sys.argv[1], trust=trust, level=verify.Level(sys.argv[3]), log=sys.argv[5])
 assert len(screen.lines(report)) > 9
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
@@ -83,7 +84,7 @@ def test_verifying_needs_cryptography_and_for_rows_pyarrow_and_nothing_else(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    assert not loaded & {*BLOCKED, "http", "socket", "ssl", "sqlite3"} - {"socket"}
+    assert not loaded & {*BLOCKED, "sqlite3"}
     assert ("pyarrow" in loaded) == (level is CONTENT)
 
 
