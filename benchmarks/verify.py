@@ -202,13 +202,8 @@ def read(folder: Path) -> None:
                 ends = memoryview(offsets).cast("q")[
                     column.offset : column.offset + len(column) + 1
                 ]
-<<<<<<< HEAD
-                view, ends = memoryview(data), ends.tolist()
-                for begin, end in zip(ends, ends[1:], strict=False):
-=======
                 view = memoryview(data)
                 for begin, end in pairwise(ends.tolist()):
->>>>>>> wt-verifier
                     sha256(view[begin:end]).digest()
 
 
