@@ -78,6 +78,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "cli.commands.claim:claim",
         "Correct what is claimed about a version: a new claim; the old ones stay.",
     ),
+    "impact": (
+        "cli.commands.impact:impact",
+        "Say what a version, a text or a dispute touched, and whether each promise still holds.",
+    ),
+    "conflicts": (
+        "cli.commands.dispute:conflicts",
+        "List where claims contradict each other about the same texts.",
+    ),
     "keep": (
         "cli.commands.keep:keep",
         "Put the texts of a registered version into the vault, each checked against its hash.",
@@ -85,6 +93,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "protect": (
         "cli.commands.protect:protect",
         "Let a version belong to the vault if it meets the policy; otherwise say what it lacks.",
+    ),
+    "relocate": (
+        "cli.commands.relocate:relocate",
+        "Say where the files of a version are now: texts are read from there from then on.",
+    ),
+    "reissue": (
+        "cli.commands.reissue:reissue",
+        "Export a snapshot again as claims and withdrawals are now; the old one is superseded.",
+    ),
+    "withdraw": (
+        "cli.commands.withdraw:withdraw",
+        "Take a version, or some texts, out of use: hidden at once, left out of plans and exports.",
     ),
     "plan": (
         "cli.commands.plan:plan",
@@ -109,6 +129,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "dataset list": (
         "cli.commands.show:dataset_list",
         "List the datasets with their latest versions.",
+    ),
+    "dispute open": (
+        "cli.commands.dispute:open_",
+        "Say that a claim is wrong, and what is so instead: from now on both sides count.",
+    ),
+    "dispute resolve": (
+        "cli.commands.dispute:resolve",
+        "Decide a dispute. Nothing is removed: claims that ended stay on record.",
+    ),
+    "dispute list": (
+        "cli.commands.dispute:list_",
+        "List disputes, open and decided: those about one version, or all.",
     ),
     "lineage add": (
         "cli.commands.claim:lineage_add",
@@ -218,6 +250,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 GROUPS: Final[dict[str, str]] = {
     "dataset": "List what is registered.",
+    "dispute": "Say that claims are wrong, and decide it.",
     "lineage": "Say how versions came from others.",
     "role": "Say what versions are used as.",
     "index": "Look after what documents are found by.",

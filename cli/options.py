@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import click
@@ -57,6 +57,15 @@ class Sectioned(click.Command):
             rows = [row for it in options if (row := it.get_help_record(ctx)) is not None]
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+def as_of_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--as-of` to a command that reads."""
+    return click.option(
+        "--as-of",
+        metavar="DATE|log:N",
+        help="Show what was recorded by the end of a date or time, or in the first N log entries.",
+    )(command)
 
 
 def text_fields(text: str | None) -> tuple[str, ...]:

@@ -46,6 +46,15 @@ def document(done: Registration, *, dry_run: bool) -> dict[str, Any]:
         "uncompacted": done.uncompacted,
         "known": done.known,
         "uncompared": done.uncompared,
+        "returned": [
+            {
+                "withdrawal": it.withdrawal,
+                "documents": it.documents,
+                "erased": it.erased,
+                "of": it.words,
+            }
+            for it in done.returned
+        ],
     }
 
 
@@ -76,6 +85,9 @@ def show(done: Registration, *, dry_run: bool) -> None:
     if done.same_content:
         names = ", ".join(other.short for other in done.same_content)
         lines.append(("Same content", f"{names}: these very documents, registered before"))
+    for it in done.returned:
+        several = plural(it.documents, "document")
+        lines.append(("Withdrawn", f"! {several} with texts of {clean(it.words)}"))
     if dry_run:
         lines.append(("Next", "the same command without `--dry-run`"))
     else:

@@ -27,6 +27,7 @@ from registry.db.models import DatasetVersion
 from registry.errors import InvalidInputError
 from registry.query import catalogue
 from registry.query.again import Again
+from registry.query.amounts import counted, units
 from registry.query.eligible import excluded, facts_about, leave_out, passing
 from registry.query.evaluations.meeting import Progress
 from registry.query.plan import DUPLICATE, LeftOut, Plan, PlannedInput, Rows, Shortfall
@@ -39,6 +40,7 @@ def plan(
     store: Store,
     recipe: Recipe,
     *,
+    versions: Sequence[DatasetVersion] | None = None,
     tokens: TokenCounter | None = None,
     again: Again | None = None,
     on_progress: Progress | None = None,
@@ -54,6 +56,7 @@ def plan(
         session: A reading session: one state of the catalogue.
         store: The registry's storage.
         recipe: What is asked.
+        versions: The versions to draw from, one for each source; by default those that it names.
         tokens: Counts tokens, for a recipe that asks for them; with it every plan knows its own.
         again: Reads texts again; without it, documents are compared with evaluation sets by what
             the index knows of them, and the plan says so.
@@ -65,13 +68,14 @@ def plan(
         ConflictError: A document table is missing or was changed.
     """
     _check_units(recipe, tokens)
-    versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
+    if versions is None:
+        versions = [catalogue.version(session, DatasetRef.parse(s.dataset)) for s in recipe.sources]
     _check_once(versions)
     stands = standings(session, store, versions)
     if tokens is not None:
         stands = [replace(stand, tokens=tokens(stand)) for stand in stands]
     with facts_about(session, store, recipe, again) as facts:
-        passed, reasons = passing(recipe, stands, facts)
+        passed, reasons = passing(session, store, recipe, stands, facts)
     evaluations = excluded(
         session, store, recipe, stands, passed, reasons, again=again, on_progress=on_progress
     )
@@ -83,7 +87,7 @@ def plan(
     drawn = pool.take(chosen)
     rows = _split(chosen, masks)
     inputs = tuple(
-        PlannedInput(catalogue.ref_of(stand.version), stand, row, int(mask.sum()), tuple(out))
+        PlannedInput(catalogue.ref_of(stand.version), stand, row, int(mask.sum()), tuple(out), mask)
         for stand, row, mask, out in zip(stands, rows, masks, reasons, strict=True)
     )
     return Plan(
@@ -158,33 +162,13 @@ def _pool(recipe: Recipe, stands: list[Standing], masks: list[Mask]) -> Candidat
 
     of = recipe.human.of if recipe.human else Unit.BYTES
     count = recipe.human.count if recipe.human else [Origin.HUMAN]
-    sizes = joined([_units(stand, recipe.size.unit) for stand in stands])
+    sizes = joined([units(stand, recipe.size.unit) for stand in stands])
     return Candidates(
         hashes=Contents([stand.hashes for stand in stands], masks),
         sizes=sizes,
-        weights=sizes if of is recipe.size.unit else joined([_units(s, of) for s in stands]),
-        human=joined([_counted(stand, of, count) for stand in stands]),
+        weights=sizes if of is recipe.size.unit else joined([units(s, of) for s in stands]),
+        human=joined([counted(stand, of, count) for stand in stands]),
     )
-
-
-def _units(stand: Standing, unit: Unit) -> Numbers:
-    if unit is Unit.TOKENS and stand.tokens is not None:
-        return stand.tokens
-    if unit is Unit.WORDS:
-        return stand.words
-    return np.ones(len(stand.hashes), np.int8) if unit is Unit.DOCUMENTS else stand.bytes
-
-
-def _counted(stand: Standing, of: Unit, count: Sequence[Origin]) -> Numbers:
-    """Return how much of each document counts as human."""
-    whole = np.isin(stand.view.ranks, [origin.caution for origin in count])
-    units = _units(stand, of)
-    counted = np.where(whole, units, units.dtype.type(0))
-    if of is Unit.BYTES:
-        # The human part of a document is never more than the document, so it fits.
-        mixed = stand.view.ranks == Origin.MIXED.caution
-        counted[mixed] = stand.view.human_bytes[mixed]
-    return counted
 
 
 def _split(chosen: Mask, masks: list[Mask]) -> list[Rows]:

@@ -9,6 +9,7 @@ Layout under the storage folder::
     sketches/<uid>/            the sketches of a location, in the same rows
     segments/<uid>/            files of the index, made with a location or by a merge
     selections/<digest>        sorted content hashes, 32 bytes each
+    mixtures/<digest>          which rows of a version a mixture holds
     overlaps/<key>.json        what versions have in common, which can be computed again
     derived/<kind>/<key>       answers that took long, which can be made again
     batch/<stage>.<key>/       stages of `duplicates` and `dedup`, which can be made again
@@ -34,6 +35,7 @@ DOCUMENTS: Final = "documents"
 VAULT: Final = "vault"
 SKETCHES: Final = "sketches"
 SEGMENTS: Final = "segments"
+MIXTURES: Final = "mixtures"
 NOTES: Final = "notes"
 RUNS: Final = "runs"
 UNFINISHED: Final = "unfinished"
@@ -244,6 +246,43 @@ class Store:
                 hint="restore the storage folder from a backup",
             )
         return hashes
+
+    def put_mixture(self, digest: str, data: bytes) -> None:
+        """Keep the file of drawn rows with that SHA-256; writing it twice is the same."""
+        target = self.root / MIXTURES / digest
+        if not target.exists():
+            write_file(target, data)
+
+    def mixture(self, digest: str) -> bytes:
+        """Return a file of drawn rows.
+
+        Raises:
+            ConflictError: The catalogue knows it, the storage does not have it, or has another.
+        """
+        try:
+            data = (self.root / MIXTURES / digest).read_bytes()
+        except OSError as error:
+            raise ConflictError(
+                f"the drawn rows `{digest[:16]}…` of a mixture are missing",
+                hint="restore the storage folder from a backup",
+            ) from error
+        if sha256_hex(data) != digest:
+            raise ConflictError(
+                f"the drawn rows `{digest[:16]}…` of a mixture were changed after they were "
+                "recorded",
+                hint="restore the storage folder from a backup",
+            )
+        return data
+
+    def mixtures(self) -> set[str]:
+        """Return the names of all files of drawn rows, half-written ones included."""
+        folder = self.root / MIXTURES
+        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+    def drop_mixtures(self, names: set[str]) -> None:
+        """Remove files of drawn rows."""
+        for name in names:
+            (self.root / MIXTURES / name).unlink(missing_ok=True)
 
     def selections(self) -> set[str]:
         """Return the names of all files among the selections, half-written ones included."""

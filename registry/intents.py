@@ -21,7 +21,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_folder
+from registry.core.claim import Property
 from registry.db.models import (
+    Claim,
+    DrawnRows,
+    ErasedText,
     Intent,
     IntentKind,
     IntentState,
@@ -218,6 +222,7 @@ def recover(database: Database, store: Store, *, now: dt.datetime) -> list[str]:
             if _dead(intent, now)
         ]
     _drop_selections(database, store)
+    _drop_mixtures(database, store)
     drop_index_files(database, store)
     store.drop_unfinished(before=(now - RESUMABLE).timestamp())
     return [sentence for uid in dead if (sentence := _recover(database, store, uid, now))]
@@ -230,11 +235,32 @@ def _drop_selections(database: Database, store: Store) -> None:
     write sees none that is about to be recorded.
     """
     wanted = sa.select(Selection.digest)
+    # A claim about one field names a file of numbers beside its list.
+    beside = sa.select(Claim.value[("shares", "bytes")].as_string()).where(
+        Claim.property == Property.ORIGIN
+    )
+
+    def unknown(session: Session) -> set[str]:
+        there = store.selections() - set(session.scalars(wanted))
+        there -= set(session.scalars(sa.select(ErasedText.digest))) if there else there
+        return there - set(session.scalars(beside)) if there else there
+
     with database.read() as session:
-        if store.selections() <= set(session.scalars(wanted)):
+        if not unknown(session):
             return
     with database.write() as session:
-        store.drop_selections(store.selections() - set(session.scalars(wanted)))
+        store.drop_selections(unknown(session))
+
+
+def _drop_mixtures(database: Database, store: Store) -> None:
+    """Remove drawn rows that no export came of; they are stored like selections."""
+    wanted = sa.select(DrawnRows.digest).where(DrawnRows.digest.is_not(None)).distinct()
+    there = store.mixtures()
+    with database.read() as session:
+        if not there or there <= set(session.scalars(wanted)):
+            return
+    with database.write() as session:
+        store.drop_mixtures(store.mixtures() - {it for it in session.scalars(wanted) if it})
 
 
 def drop_index_files(database: Database, store: Store) -> int:

@@ -31,7 +31,7 @@ from registry.db.models import DatasetVersion, IntentKind, KeptTexts, Location
 from registry.db.session import Database
 from registry.errors import UnavailableError
 from registry.intake.part import TEXTS
-from registry.query import catalogue, vault
+from registry.query import catalogue, vault, withdrawn
 from registry.query.texts import SourceFailedError, TextSource, Wanted
 
 Clock = Callable[[], dt.datetime]
@@ -114,6 +114,7 @@ def version(
     tell = on_progress or (lambda _: None)
     with database.read() as session:
         wanted = catalogue.version(session, ref)
+        withdrawn.require(session, wanted, partly=True)
         before = catalogue.kept(session, wanted)
         (place, *_) = catalogue.locations(session, wanted)
         count = _Counter("checking", wanted.documents, tell)

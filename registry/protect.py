@@ -23,7 +23,7 @@ from registry.core.evidence import instant_range
 from registry.core.policy import CUTOFF, Terms
 from registry.db.models import DatasetVersion, OverlapKind, RoleChange
 from registry.db.session import Database
-from registry.query import catalogue, policy, protection, vault
+from registry.query import catalogue, policy, protection, vault, withdrawn
 from registry.query.overlaps.records import overlap_records
 from registry.query.policy import Reason
 from registry.query.show import claimed_origins
@@ -105,6 +105,7 @@ def version(
     """
     with database.read() as session:
         wanted = catalogue.version(session, ref)
+        withdrawn.require(session, wanted, partly=True)
         bytes_missing = _bytes(session, store, wanted, on_progress)
     for attempt in range(TRIES + 1):
         with database.read() as session:

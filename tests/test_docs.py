@@ -172,6 +172,8 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "log",
                 "proofs",
                 "keys",
+                "impact",
+                "withdrawal",
             )
         ),
     ],

@@ -28,7 +28,7 @@ from registry import proving
 from registry.api.app import create_app
 from registry.core import sources_file
 from registry.core.attest import Envelope, Statement
-from registry.core.certificate import Certificate, ShardStatement, Tokens
+from registry.core.certificate import Certificate, Reissued, ShardStatement, Tokens
 from registry.core.digest import canonical
 from registry.core.exclusions import LeftOutForSets, NotRead, SetLeftOut
 from registry.core.manifest import Manifest
@@ -53,12 +53,13 @@ FROM_THE_API: Final = {
     "problem": "Problem",
     "check": "CheckOut",
     "first-seen": "FirstSeenOut",
+    "impact": "ImpactOut",
 }
 """Documents of the API that have a schema of their own beside `openapi.json`."""
 _IN_THE_API: Final = {"whereis": "LookupOut"}
 FREE: Final = {"value", "options", "facts"}
 """Objects whose keys depend on what they are about; the schemas leave them open."""
-OPTIONAL: Final = {"problem": ("hint", "code", "errors")}
+OPTIONAL: Final = {"problem": ("hint", "code", "errors"), "certificate": ("reissued",)}
 """Keys that are there when there is something to say."""
 OPTIONAL_WITHIN: Final[dict[str, set[str]]] = {}
 """Such keys deeper inside, as `changes` names leaving them out."""
@@ -289,6 +290,17 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         made.ask("dataset", f"/v1/datasets/{path}")
         made.ask("version", f"/v1/datasets/{path}/versions/1")
     made.ask("first-seen", "/v1/datasets/local/labelled/versions/1/first-seen?before=2023")
+    made.ask("impact", "/v1/impact?ref=people")
+    made.run("impact", "impact", "few")
+    (folder / "elsewhere").mkdir()
+    shutil.copy(data / "labelled.jsonl", folder / "elsewhere")
+    made.run("relocate", "relocate", "labelled", folder / "elsewhere", "--check")
+    made.run("withdraw", "withdraw", "people", "--where", listed, "--reason", "asked to")
+    made.run("withdraw", "withdraw", "few", "--reason", "asked to", "--erase")
+    made.run("plan", "plan", mix)
+    (snap / "data" / "more").unlink()
+    made.run("reissue", "reissue", snap, "--out", folder / "again")
+    made.run("verification", "verify", folder / "again", "--key", key)
     root = made.documents["export"][0]["snapshot_root"]
     made.ask("snapshot", f"/v1/snapshots/{root}")
     made.ask("problem", "/v1/datasets/local/nothing", 404)
@@ -394,6 +406,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         "certificate": [
             json.loads(base64.b64decode(envelope["payload"])),
             json.loads(other.to_statement().to_bytes()),
+            json.loads(reissued(other).to_statement().to_bytes()),
         ],
         "shard-statement": [json.loads(Envelope.parse(footer).payload)],
         "proof": [
@@ -402,6 +415,13 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             json.loads(proving.absent(made.path, bytes(32)).to_bytes()),
         ],
     }
+
+
+def reissued(certificate: Certificate) -> Certificate:
+    """Return a certificate that says what left the snapshot whose place it takes."""
+    documents = certificate.manifest.total.documents
+    said = Reissued(documents + 4, 1, 1, 1, 2, 1)
+    return replace(certificate, supersedes="3" * 64, reissued=said)
 
 
 def left_out(certificate: Certificate) -> LeftOutForSets:

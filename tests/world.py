@@ -43,9 +43,11 @@ from registry.db import upgrade
 from registry.db.models import (
     Claim,
     DatasetVersion,
+    Dispute,
     KeptTexts,
     KeyRole,
     LineageEdge,
+    Outcome,
     RoleChange,
     Segment,
     SigningKey,
@@ -53,6 +55,7 @@ from registry.db.models import (
 )
 from registry.db.session import Database
 from registry.export import Exported
+from registry.lifecycle import Assertion, Chosen, of_field
 from registry.places import Place, Remote
 from registry.query import catalogue, texts
 from registry.query.plan import Plan
@@ -96,6 +99,12 @@ class Clock:
     def advance(self, **much: float) -> None:
         """Let time pass, as in `advance(days=2)`; it may also go back."""
         self.now += dt.timedelta(**much)
+
+
+def hashes_of(texts: Sequence[str]) -> documents.Hashes:
+    """Return the content hashes of texts."""
+    raw = b"".join(bytes.fromhex(sha256_hex(text.encode("utf-8"))) for text in texts)
+    return documents.as_hashes(raw)
 
 
 def write_documents(path: Path, texts: Sequence[Document]) -> Path:
@@ -210,13 +219,14 @@ class World:
             keep: Keep the texts in the vault.
             clock: Another clock than the world's.
             on_progress: As in `register.version`.
-            more: `reread`, `jobs`, `dry_run`, `window`; fields of `ReadOptions` (without a need for tuples)
+            more: `allow_withdrawn`, `reread`, `jobs`, `dry_run`, `window`; fields of `ReadOptions` (without a need for tuples)
                 and of `Declaration`.
         """
         if paths is None:
             place = self.folder / (folder or f"files/{name.replace('/', '-')}") / file
             paths = [write_documents(place, texts or [])]
-        asked = {k: more.pop(k) for k in ("reread", "jobs", "dry_run", "window") if k in more}
+        names = ("allow_withdrawn", "reread", "jobs", "dry_run", "window")
+        asked = {k: more.pop(k) for k in names if k in more}
         reading = {k: more.pop(k) for k in list(more) if k in ReadOptions.__dataclass_fields__}
         # `origin_map={"0": Origin.HUMAN}` reads better than pairs in a tuple.
         reading = {
@@ -253,8 +263,7 @@ class World:
         """Correct the origin of a version, or of those of its texts that are listed."""
         chosen = None
         if where is not None:
-            raw = b"".join(bytes.fromhex(sha256_hex(text.encode("utf-8"))) for text in where)
-            chosen = documents.as_hashes(raw)
+            chosen = hashes_of(where)
         with self.database.write() as session:
             return lifecycle.claim_origin(
                 session,
@@ -266,6 +275,55 @@ class World:
                 now=self.clock(),
                 generators=generators,
                 where=chosen,
+            )
+
+    def dispute(
+        self,
+        name: str,
+        origin: Origin | str | None = None,
+        *,
+        challenged: int | None = None,
+        field: str | None = None,
+        where: Sequence[str] | None = None,
+        reason: str = "it reads like a model",
+        evidence: str | None = None,
+    ) -> Dispute:
+        """Say that a claim about a version, or some of its texts or bytes, is wrong."""
+        said = None if origin is None else Assertion.of_origin(Origin(origin))
+        chosen = None if where is None else Chosen(hashes_of(where))
+        if field is not None:
+            assert said is not None
+            with self.database.read() as session:
+                version = catalogue.version(session, DatasetRef.parse(name))
+                found = of_field(session, self.store, version, field, said, within=chosen)
+            said, chosen = found.said, found.chosen
+        with self.database.write() as session:
+            return lifecycle.open_dispute(
+                session,
+                self.store,
+                DatasetRef.parse(name),
+                said,
+                reason=reason,
+                opened_by="disputer",
+                now=self.clock(),
+                challenged=challenged,
+                field=field,
+                chosen=chosen,
+                evidence=evidence,
+            )
+
+    def resolve(self, dispute: Dispute | int, outcome: Outcome | str) -> lifecycle.Resolved:
+        """Decide a dispute."""
+        with self.database.write() as session:
+            return lifecycle.resolve_dispute(
+                session,
+                self.store,
+                dispute if isinstance(dispute, int) else dispute.id,
+                Outcome(outcome),
+                role="data owner",
+                reason="looked into it",
+                resolved_by="decider",
+                now=self.clock(),
             )
 
     def derive(
@@ -361,6 +419,10 @@ class World:
         )
 
     # What tests look at.
+
+    def ref(self, name: str) -> DatasetRef:
+        """Return a name, read."""
+        return DatasetRef.parse(name)
 
     def version(self, name: str) -> DatasetVersion:
         """Return a version as the catalogue has it."""

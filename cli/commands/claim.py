@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from cli.commands.register import ORIGINS
+from cli.assertions import Wanted, assertion_options, chosen_by, scope_options
 from cli.output import clean, emit, json_option, plural, say
 
 
 @click.command()
 @click.argument("ref", metavar="DATASET[@VERSION]")
-@click.option(
-    "--origin", type=click.Choice(ORIGINS), required=True, help="What made the texts, as you claim."
-)
+@assertion_options
 @click.option("--reason", metavar="TEXT", required=True, help="Why; others will ask.")
+@scope_options
 @click.option(
-    "--generator",
-    "generators",
-    metavar="MODEL",
-    multiple=True,
-    help="A model that wrote them; may be repeated.",
-)
-@click.option(
-    "--where",
-    metavar="FILE",
-    help="Only the texts whose SHA-256 stands in this file, one a line; default: all.",
+    "--conflict",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Only the texts of that conflict, as `conflicts` and `show` number them.",
 )
 @json_option
 @click.pass_obj
@@ -33,61 +28,76 @@ def claim(
     /,
     *,
     ref: str,
-    origin: str,
     reason: str,
-    generators: tuple[str, ...],
-    where: str | None,
+    conflict: int | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Correct what is claimed about a version: a new claim; the old ones stay.
 
-    While claims disagree, the most cautious one counts: a text that any claim calls not human is
-    not human. Snapshots that were exported before stay as they are.
+    Say one thing: `--origin`, `--license`, `--date` or `--language`. While claims disagree, the
+    most cautious one counts: a text that any claim calls not human is not human, and the terms of
+    all licenses apply. A claim that is wrong is ended by a dispute: `dispute open`. Snapshots that
+    were exported before stay as they are.
     """
-    from pathlib import Path
-
     from cli.context import clock, opened
     from registry import lifecycle
-    from registry.core.dataset import DatasetRef, Origin
+    from registry.core.dataset import DatasetRef
     from registry.query.catalogue import ref_of
     from registry.query.show import claim_record, version_record
     from registry.settings import actor
 
     wanted = DatasetRef.parse(ref)
-    chosen = lifecycle.read_hash_list(Path(where)) if where else None
+    asked = Wanted.of(given)
+    said = asked.assertion()
+    if said is None:
+        raise click.UsageError(
+            "say what the texts are: `--origin`, `--license`, `--date` or `--language`"
+        )
     with opened(home) as registry:
+        chosen = chosen_by(registry, wanted, asked, conflict=conflict)
         with registry.database.write() as session:
-            made = lifecycle.claim_origin(
+            made = lifecycle.claim(
                 session,
                 registry.store,
                 wanted,
-                Origin(origin),
+                said,
                 reason=reason,
                 claimed_by=actor(),
                 now=clock(),
-                generators=generators,
-                where=chosen,
+                chosen=chosen,
             )
             about = ref_of(made.version)
         with registry.database.read() as session:
             record = version_record(session, registry.store, about)
+    number = record["claims"][-1]["number"]
     if as_json:
         emit(
             {
                 "dataset": str(about.dataset),
                 "version": about.version,
+                "number": number,
                 "claim": claim_record(made),
                 "origins": record["origins"],
                 "human_fraction": record["human_fraction"],
             }
         )
         return
+    from registry.query.words import claim_in_words
+
+    words = clean(claim_in_words(claim_record(made)))
     scope = "all documents" if made.selection is None else plural(made.selection.texts, "text")
-    say(f"{about}   {scope} claimed to be {origin} by {clean(made.claimed_by)}")
+    what = words if asked.origin else f"{made.property} {words}"
+    say(f"{about}   {scope} claimed to be {what} by {clean(made.claimed_by)}")
+    counted(record)
+    if asked.origin and asked.origin not in record["origins"]:
+        say("a more cautious claim about the same documents still counts")
+
+
+def counted(record: dict[str, Any]) -> None:
+    """Say what the documents of a version count as."""
     parts = [f"{sums['documents']:,} {name}" for name, sums in record["origins"].items()]
     say(f"now counts as {' · '.join(parts)}")
-    if origin not in record["origins"]:
-        say("a more cautious claim about the same documents still counts")
 
 
 @click.command("add")

@@ -24,7 +24,8 @@ from cli.output import (
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from registry.export import Superseded
+    from cli.context import Opened
+    from registry.export import Log, Superseded
 
 
 @click.command()
@@ -79,7 +80,6 @@ def export(
     from cli.context import clock, opened, tidy
     from registry import export as verb
     from registry import home as homes
-    from registry import settings
     from registry.places import Remote, parse
 
     if reason is not None and supersedes is None:
@@ -90,13 +90,8 @@ def export(
         tidy(registry)
         signer = homes.load_signer(registry.settings)
         with registry.database.read() as session:
-            log = verb.Log(
-                homes.load_log_signer(registry.settings, session),
-                registry.settings.log_folder,
-                settings.state_folder(),
-                tell,
-            )
-            older = None if supersedes is None else _superseded(session, supersedes, reason)
+            log = log_of(registry, session)
+            older = None if supersedes is None else superseded(session, supersedes, reason)
         made = make_plan(registry, asked, tokenizer)
         with progress("exporting") as on_progress:
             done = verb.snapshot(
@@ -148,7 +143,20 @@ def export(
         say(line)
 
 
-def _superseded(session: Session, named: str, reason: str | None) -> Superseded:
+def log_of(registry: Opened, session: Session) -> Log:
+    """Return where the registry's log is published, and who signs it."""
+    from registry import export as verb
+    from registry import home, settings
+
+    return verb.Log(
+        home.load_log_signer(registry.settings, session),
+        registry.settings.log_folder,
+        settings.state_folder(),
+        tell,
+    )
+
+
+def superseded(session: Session, named: str, reason: str | None) -> Superseded:
     """Find the certificate whose place a new one takes.
 
     Args:

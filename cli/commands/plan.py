@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.options import as_of_option
 from cli.output import (
     block,
     clean,
@@ -22,9 +23,12 @@ from cli.output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cli.context import Opened
     from registry.core.exclusions import NotRead, SetLeftOut
     from registry.core.recipe import Recipe
+    from registry.db.models import DatasetVersion
     from registry.query.plan import Plan
 
 
@@ -40,9 +44,17 @@ TOKENIZER = click.option(
 @click.argument("recipe", metavar="RECIPE")
 @TOKENIZER
 @click.option("--explain", is_flag=True, help="Also say what was left out, and why.")
+@as_of_option
 @json_option
 @click.pass_obj
-def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as_json: bool) -> int:
+def plan(
+    home: str | None,
+    recipe: str,
+    tokenizer: str | None,
+    explain: bool,
+    as_of: str | None,
+    as_json: bool,
+) -> int:
     """Show what a recipe would draw, or what it lacks. Nothing is written.
 
     RECIPE is a YAML or JSON file, such as `sources: [essays]`; docs/recipes.md explains it.
@@ -54,7 +66,7 @@ def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as
 
     asked = read_recipe(recipe)
     with opened(home) as registry:
-        made = make_plan(registry, asked, tokenizer)
+        made = make_plan(registry, asked, tokenizer, as_of)
     if as_json:
         emit(to_json(made))
     else:
@@ -63,11 +75,19 @@ def plan(home: str | None, recipe: str, tokenizer: str | None, explain: bool, as
     return 0 if made.shortfall is None else 3
 
 
-def make_plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
+def make_plan(
+    registry: Opened,
+    recipe: Recipe,
+    tokenizer: str | None,
+    as_of: str | None = None,
+    *,
+    versions: Sequence[DatasetVersion] | None = None,
+) -> Plan:
     """Make a plan, counting tokens if a tokenizer is given."""
     import tempfile
     from pathlib import Path
 
+    from cli.context import looking
     from registry import assemble
     from registry.query.texts import TextSource, reading
 
@@ -83,9 +103,15 @@ def make_plan(registry: Opened, recipe: Recipe, tokenizer: str | None) -> Plan:
             source = TextSource(database, store, Path(scratch), avoid=set(), ahead=True)
             counter = TokenCounter(source, Path(tokenizer))
         again = reading(database, store, Path(scratch) / "again")
-        with database.read() as session:
+        with looking(registry, as_of) as session:
             return assemble.plan(
-                session, store, recipe, tokens=counter, again=again, on_progress=on_progress
+                session,
+                store,
+                recipe,
+                versions=versions,
+                tokens=counter,
+                again=again,
+                on_progress=on_progress,
             )
 
 
@@ -123,6 +149,12 @@ def _screen(made: Plan, *, explain: bool, recipe: str) -> list[str]:
             f"  {plural(contested, 'document')} called human in one place and not in another: "
             "the most cautious claim counts"
         )
+    lines += [
+        f"  {item.ref.short}: {plural(out.documents, 'document')} left out: {clean(out.reason)}"
+        for item in made.inputs
+        for out in item.left_out
+        if out.tombstone is not None
+    ]
     lines += _evaluations(made)
     if explain:
         lines += _explained(made)

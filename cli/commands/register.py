@@ -172,6 +172,11 @@ SECTIONS = {
     "--dry-run", is_flag=True, help="Read and check everything, say what would happen, do nothing."
 )
 @click.option(
+    "--allow-withdrawn",
+    is_flag=True,
+    help="Register also texts that were erased here before; they are used again then.",
+)
+@click.option(
     "--reread",
     is_flag=True,
     help="Read every file, also those that have not changed since they were registered.",
@@ -272,6 +277,7 @@ def _one(
                 reread=given["reread"],
                 jobs=given["jobs"],
                 dry_run=dry_run,
+                allow_withdrawn=given["allow_withdrawn"],
                 pool=pool,
                 on_progress=watch.update,
             )
@@ -319,6 +325,7 @@ def _many(
             reread=given["reread"],
             jobs=given["jobs"],
             dry_run=dry_run,
+            allow_withdrawn=given["allow_withdrawn"],
             on_source=lambda at, it: watch.source(it.name, at + 1, len(sources.sources)),
             on_progress=watch.update,
         ):
@@ -333,7 +340,7 @@ def _many(
     return 1 if any(one.error for one in settled) else 0
 
 
-_WITH_A_LIST = frozenset({"list_file", "reread", "jobs", "dry_run", "progress"})
+_WITH_A_LIST = frozenset({"allow_withdrawn", "list_file", "reread", "jobs", "dry_run", "progress"})
 
 
 def _refuse_more(paths: tuple[str, ...], given: dict[str, Any]) -> None:

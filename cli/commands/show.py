@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import click
 
+from cli.contradictions import conflict_lines, dispute_lines
+from cli.options import as_of_option
 from cli.output import block, clean, count, emit, json_option, not_valid, plural, say, share, size
 from cli.overlaps import inside_lines, overlap_lines
 from cli.registrations import index_in_words
@@ -13,14 +16,15 @@ from cli.registrations import index_in_words
 
 @click.command()
 @click.argument("ref", metavar="DATASET[@VERSION]")
+@as_of_option
 @json_option
 @click.pass_obj
-def show(home: str | None, ref: str, as_json: bool) -> None:
+def show(home: str | None, ref: str, as_of: str | None, as_json: bool) -> None:
     """Show a dataset version: what it holds, what is claimed about it, and what is missing."""
     import tempfile
     from pathlib import Path
 
-    from cli.context import opened
+    from cli.context import looking, opened
     from registry.core.dataset import DatasetRef
     from registry.query.show import version_record
     from registry.query.texts import reading
@@ -29,7 +33,7 @@ def show(home: str | None, ref: str, as_json: bool) -> None:
     with (
         tempfile.TemporaryDirectory() as scratch,
         opened(home) as registry,
-        registry.database.read() as session,
+        looking(registry, as_of) as session,
     ):
         again = reading(registry.database, registry.store, Path(scratch) / "again")
         record = version_record(session, registry.store, wanted, again=again)
@@ -47,11 +51,14 @@ def _screen(record: dict[str, Any]) -> list[str]:
         f"{plural(record['words'], 'word')} · registered {record['registered_at'][:10]}"
     ]
     rows: list[tuple[str, str]] = []
+    rows += _withdrawn(record)
     rows += role_lines(record["roles"])
     rows += _origin(record)
     rows += _dates(record)
     rows += _anchored(record)
     rows += _conflicts(record)
+    rows += conflict_lines(record["conflicts"], name)
+    rows += dispute_lines(record)
     rows.append(("License", _license(record)))
     if record["languages"]:
         rows.append(("Language", clean(", ".join(record["languages"]))))
@@ -100,22 +107,37 @@ def role_lines(roles: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return rows
 
 
+def _withdrawn(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for stone in record["withdrawn"]:
+        what = "all documents" if stone["about"] == "all" else plural(stone["about"], "text")
+        done = " and erased" if stone["erased"] else ""
+        rows.append(
+            (
+                "" if rows else "Withdrawn",
+                f"! {what}{done}, tombstone {stone['withdrawal']}, {stone['withdrawn_at'][:10]}: "
+                f"{clean(stone['reason'])}",
+            )
+        )
+    return rows
+
+
 def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
     claims = [item for item in record["claims"] if item["property"] == "origin"]
     if not claims:
         nobody = ("Origin", "unknown: nobody has said what made these texts (not assessed)")
         return [nobody, *_counted(record, ["unknown"])]
-    from registry.query.show import claim_in_words
+    from registry.query.words import claim_in_words
 
     rows = []
     for number, claim in enumerate(claims):
         about = _about(claim)
-        correction = "corrected to " if claim["kind"] == "correction" else "declared "
+        correction = _KINDS.get(claim["kind"], "declared ")
         rows.append(
             (
                 "" if number else "Origin",
                 f"{correction}{clean(claim_in_words(claim))}{about} by "
-                f"{clean(claim['claimed_by'])}, {claim['claimed_at'][:10]}",
+                f"{clean(claim['claimed_by'])}, {claim['claimed_at'][:10]}{_ended(claim)}",
             )
         )
     fraction = record["human_fraction"]["declared"]
@@ -125,6 +147,7 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("", "  evidenced  not assessed"),
         ("", "  audited    not assessed"),
     ]  # fmt: skip
+    claims = [claim for claim in claims if claim["ended"] is None]
     named = [claim["value"].get("origin") for claim in claims]
     rows += _counted(record, named if len(claims) == 1 else [])
     if record["generators"]:
@@ -132,6 +155,16 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         rows.append(("Generators", clean(", ".join(names[:8])) + more))
     return rows
+
+
+_KINDS: Final = {"correction": "corrected to ", "dispute": "disputed as "}
+
+
+def _ended(claim: dict[str, Any]) -> str:
+    """Return that a claim counts no more, if that is so."""
+    if claim["ended"] is None:
+        return ""
+    return f"   ended: dispute {claim['ended']['dispute']} was {claim['ended']['outcome']}"
 
 
 def _about(claim: dict[str, Any]) -> str:
@@ -295,17 +328,18 @@ def _missing(record: dict[str, Any]) -> list[str]:
 
 @click.command()
 @click.argument("ref", metavar="DATASET[@VERSION]")
+@as_of_option
 @json_option
 @click.pass_obj
-def history(home: str | None, ref: str, as_json: bool) -> None:
+def history(home: str | None, ref: str, as_of: str | None, as_json: bool) -> None:
     """Tell what happened to a dataset: registrations, claims, lineage, snapshots."""
-    from cli.context import opened
+    from cli.context import looking, opened
     from registry.core.dataset import DatasetRef
-    from registry.query import show as facts
+    from registry.query.history import history as happened
 
     wanted = DatasetRef.parse(ref)
-    with opened(home) as registry, registry.database.read() as session:
-        events = facts.history(session, wanted)
+    with opened(home) as registry, looking(registry, as_of) as session:
+        events = happened(session, wanted)
     if as_json:
         emit({"dataset": str(wanted.dataset), "events": events})
         return
@@ -315,7 +349,7 @@ def history(home: str | None, ref: str, as_json: bool) -> None:
 
 
 def _event(event: dict[str, Any]) -> str:
-    from registry.query.show import claim_in_words
+    from registry.query.words import claim_in_words
 
     kind = event["event"]
     if kind == "registered":
@@ -327,8 +361,8 @@ def _event(event: dict[str, Any]) -> str:
         return (
             f"texts of {plural(event['documents'], 'document')} kept by {clean(event['kept_by'])}"
         )
-    if kind == "role":
-        return _role_event(event)
+    if kind in _OTHERS:
+        return _OTHERS[kind](event)
     if kind == "lineage":
         return f"{event['kind']} from {event['from']}, says {clean(event['added_by'])}"
     if kind == "snapshot":
@@ -345,6 +379,35 @@ def _event(event: dict[str, Any]) -> str:
     )
 
 
+def _gone_event(event: dict[str, Any]) -> str:
+    """Return that files were moved, or documents withdrawn."""
+    if event["event"] == "moved":
+        return f"files read from {clean(event['base'])} since, says {clean(event['moved_by'])}"
+    few = "" if event["about"] == "all" else f" ({event['about']} texts)"
+    done = "withdrawn and erased" if event["erased"] else "withdrawn"
+    return (
+        f"{done}{few}, tombstone {event['withdrawal']}, by {clean(event['withdrawn_by'])}: "
+        f'"{clean(event["reason"])}"'
+    )
+
+
+def _dispute_event(event: dict[str, Any]) -> str:
+    from registry.query.words import claim_in_words
+
+    if event["event"] == "dispute":
+        against = f" against claim {event['challenged']}" if event["challenged"] else ""
+        words = clean(claim_in_words(event))
+        return (
+            f"dispute {event['dispute']} opened{against}: {event['property']} {words}, says "
+            f'{clean(event["opened_by"])}: "{clean(event["reason"])}"'
+        )
+    ended = ", ".join(map(str, event["ended"])) or "none"
+    return (
+        f"dispute {event['dispute']} {event['outcome']} by {clean(event['resolved_by'])} as "
+        f'{clean(event["role"])}, claims ended: {ended}: "{clean(event["reason"])}"'
+    )
+
+
 def _role_event(event: dict[str, Any]) -> str:
     from registry.core.policy import Terms
 
@@ -358,14 +421,15 @@ def _role_event(event: dict[str, Any]) -> str:
 
 
 @click.command("list")
+@as_of_option
 @json_option
 @click.pass_obj
-def dataset_list(home: str | None, as_json: bool) -> None:
+def dataset_list(home: str | None, as_of: str | None, as_json: bool) -> None:
     """List the datasets with their latest versions."""
-    from cli.context import opened
+    from cli.context import looking, opened
     from registry.query import pages
 
-    with opened(home) as registry, registry.database.read() as session:
+    with opened(home) as registry, looking(registry, as_of) as session:
         rows = list(pages.all_datasets(session))
     if as_json:
         emit({"datasets": rows})
@@ -396,3 +460,12 @@ def dataset_list(home: str | None, as_json: bool) -> None:
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         say("  ".join(cells).rstrip())
+
+
+_OTHERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "role": _role_event,
+    "dispute": _dispute_event,
+    "resolution": _dispute_event,
+    "moved": _gone_event,
+    "withdrawn": _gone_event,
+}

@@ -17,8 +17,10 @@ from registry.api.deps import Registry
 from registry.api.routes import (
     checks,
     datasets,
+    disputes,
     documents,
     health,
+    impact,
     log,
     lookup,
     overlap,
@@ -73,7 +75,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = Registry(database, store, finder, settings.log_folder)
     problems.install(app)
     app.add_exception_handler(caching.NotModifiedError, caching.not_modified)
-    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, log, health):
+    for module in (
+        datasets,
+        versions,
+        snapshots,
+        disputes,
+        impact,
+        documents,
+        lookup,
+        overlap,
+        checks,
+        log,
+        health,
+    ):
         app.include_router(module.router)
     _describe(app)
     return app

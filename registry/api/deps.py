@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,8 @@ from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.dataset import MAX_NAME_LENGTH, DatasetRef, check_name
 from registry.db.session import Database
-from registry.errors import NotAllowedError
+from registry.errors import InvalidInputError, NotAllowedError, NotFoundError
+from registry.query.as_of import AsOf, reading
 from registry.query.whereis.finder import Finder, Looking
 
 # A name without `..`, and without what regular expressions of other languages lack.
@@ -26,6 +27,10 @@ NAME_PATTERN: Final = r"^[a-z0-9](?:(?:\.?[_-])*\.?[a-z0-9])*$"
 DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
 REF_PATTERN: Final = rf"^(?:{NAME_PATTERN[1:-1]}/)?{NAME_PATTERN[1:-1]}(?:@[1-9][0-9]{{0,8}})?$"
 HASH_PATTERN: Final = r"^(?:sha256:)?[0-9a-f]{64}$"
+AS_OF_PATTERN: Final = (
+    r"^(?:log:[0-9]{1,9}|[0-9]{4}(?:-[0-9]{2}){0,2}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z)$"
+)
 LAST_NUMBER: Final = 999_999_999
 MOST_QUESTIONS: Final = 1000
 """How many texts, and how many hashes, can be asked about at once."""
@@ -107,6 +112,42 @@ def session(registry: RegistryDep, _caller: CallerDep) -> Iterator[Session]:
 
 
 SessionDep = Annotated[Session, Depends(session)]
+
+
+def past_session(
+    registry: RegistryDep,
+    caller: CallerDep,
+    as_of: Annotated[
+        str | None,
+        Query(
+            pattern=AS_OF_PATTERN,
+            description="The state of the catalogue to answer from: `log:812`, or a date or time, "
+            "which stands for what was recorded by its end. Default: the present one.",
+        ),
+    ] = None,
+) -> Iterator[Session]:
+    """Give a session that sees the catalogue as it is, or as it was.
+
+    Raises:
+        NotFoundError: There is no such state.
+        InvalidInputError: It would tell how many entries there are about what the caller may not
+            see.
+    """
+    try:
+        wanted = None if as_of is None else AsOf.parse(as_of)
+    except InvalidInputError as error:
+        # It has the form of a day that there is not.
+        raise NotFoundError(error.message, hint=error.hint) from error
+    if wanted is not None and wanted.size is not None and not caller.sees_all:
+        raise InvalidInputError(
+            "a log size names a state only for those who may see all of the log",
+            hint="name a date or time, as in `as_of=2026-11-01`",
+        )
+    with reading(registry.database, wanted) as opened:
+        yield opened
+
+
+PastSessionDep = Annotated[Session, Depends(past_session)]
 
 
 def as_number(value: Any) -> Any:

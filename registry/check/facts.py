@@ -16,7 +16,7 @@ from registry.query.catalogue import ref_of
 from registry.query.standing import EVER, NEVER, Labels, Standing
 from registry.query.whereis.facts import Facts
 from registry.query.whereis.finder import Looking
-from registry.query.whereis.occurrences import occurrences
+from registry.query.whereis.occurrences import everywhere
 
 TEXTS: Final = 1 << 13
 """Of how many texts it is looked up at a time what is known."""
@@ -86,7 +86,7 @@ def known(
     said = _Said(len(texts), many)
     for begin in range(0, len(texts), TEXTS):
         some = texts[begin : begin + TEXTS]
-        facts = Facts(looking.session, looking.seen, looking.reader, occurrences(looking, some))
+        facts = Facts(looking.session, looking.seen, looking.reader, everywhere(looking, some))
         for about, _, standing in facts.standings:
             of = begin + np.searchsorted(some, standing.hashes)
             said.by_all(about.about.version, of, standing, names)

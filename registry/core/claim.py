@@ -33,6 +33,7 @@ class ClaimKind(StrEnum):
 
     REGISTRATION = "registration"
     CORRECTION = "correction"
+    DISPUTE = "dispute"
 
 
 Ranks = npt.NDArray[np.int8]

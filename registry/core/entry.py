@@ -18,7 +18,7 @@ from registry.core.digest import ROW_PREFIX, canonical, commitment
 from registry.core.evidence import iso_time, to_micros
 from registry.errors import ConflictError, InvalidInputError
 
-FOLD: Final = 4
+FOLD: Final = 5
 """The version of `FOLDED`: a change of it is a new number, and old entries keep theirs."""
 
 MAX_LEAF: Final = (1 << 16) - 1
@@ -73,6 +73,24 @@ FOLDED: Final[Mapping[str, tuple[str, ...]]] = {
     "trusted_keys": ("id", "keyid", "role", "name", "key", "added_by", "added_at"),
     "key_revocations": ("id", "keyid", "revoked_from", "reason", "revoked_by", "revoked_at"),
     "timestamps": ("id", "log_size", "digest", "token", "time", "attached_at"),
+    "disputes": (
+        "id", "version_id", "challenged_id", "claim_id", "field", "reason", "opened_by",
+        "opened_at",
+    ),
+    "dispute_resolutions": (
+        "id", "dispute_id", "outcome", "role", "reason", "resolved_by", "resolved_at",
+    ),
+    "ended_claims": ("id", "resolution_id", "claim_id"),
+    "evidence": (
+        "id", "version_id", "selection_id", "dispute_id", "kind", "concerns", "grade", "not_before",
+        "not_after", "documents", "issuer", "digest", "value", "added_by", "added_at",
+    ),
+    "withdrawals": (
+        "id", "version_id", "selection_id", "reason", "erased", "withdrawn_by", "withdrawn_at",
+    ),
+    "erased_texts": ("id", "withdrawal_id", "salt", "digest"),
+    "relocations": ("id", "location_id", "base", "files", "relocated_by", "relocated_at"),
+    "drawn_rows": ("id", "input_id", "digest", "documents", "weight", "human"),
 }  # fmt: skip
 """The tables and columns that the log binds. Not bound: intents, and the log's own tables."""
 
@@ -94,6 +112,11 @@ class EntryKind(StrEnum):
     TIMESTAMP_ATTACHED = "timestamp.attached"
     ROWS_REDACTED = "rows.redacted"
     LOG_RECOVERED = "log.recovered"
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_RESOLVED = "dispute.resolved"
+    EVIDENCE_ADDED = "evidence.added"
+    WITHDRAWN = "documents.withdrawn"
+    RELOCATED = "location.moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,20 @@ class Grade(StrEnum):
     E6 = "E6"
 
 
+class EvidenceKind(StrEnum):
+    """What kind of evidence it is (docs/trust.md)."""
+
+    NOTE = "note"
+    CONTRACT = "contract"
+    PLATFORM = "platform"
+    LABELS = "labels"
+    TRACED = "traced"
+    AUTHOR = "author"
+    RFC3161 = "rfc3161"
+    ARCHIVE = "archive"
+    GIT = "git"
+
+
 @dataclass(frozen=True, slots=True)
 class DateInterval:
     """Something happened in [not_before, not_after], both in microseconds since 1970 UTC.

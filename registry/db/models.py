@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from registry.core.claim import ClaimKind, Property
 from registry.core.dataset import Access, Assessment, Role, Visibility
+from registry.core.evidence import EvidenceKind, Grade
 from registry.core.lineage import EdgeKind
 from registry.db.base import Base, one_of
 
@@ -68,6 +69,17 @@ class SegmentKind(StrEnum):
     CONTENT = "content"
     BANDS = "bands"
     PASSAGES = "passages"
+
+
+class Outcome(StrEnum):
+    """How a dispute ended.
+
+    `upheld`: the challenged claim counts no more. `rejected`: what the dispute claimed instead
+    counts no more.
+    """
+
+    UPHELD = "upheld"
+    REJECTED = "rejected"
 
 
 class OverlapKind(StrEnum):
@@ -256,6 +268,157 @@ class Claim(Base):
     selection: Mapped[Selection | None] = relationship(lazy="joined")
 
 
+class Dispute(Base):
+    """Somebody says that a claim is wrong. Until it is resolved, the more cautious side counts.
+
+    Attributes:
+        challenged_id: The claim that is said to be wrong, or None: what is said of the property.
+        claim_id: What is claimed instead; it is live until the dispute is rejected.
+        field: The field of the records that it is about, or None for all of them.
+    """
+
+    __tablename__ = "disputes"
+    __table_args__ = (Index(None, "version_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    challenged_id: Mapped[int | None] = mapped_column(ForeignKey("claims.id"), index=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), unique=True)
+    field: Mapped[str | None]
+    reason: Mapped[str]
+    opened_by: Mapped[str]
+    opened_at: Mapped[dt.datetime]
+    claim: Mapped[Claim] = relationship(foreign_keys=[claim_id], lazy="joined", innerjoin=True)
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
+class DisputeResolution(Base):
+    """A dispute ended.
+
+    Attributes:
+        role: In which role somebody decided it, such as `data owner`.
+    """
+
+    __tablename__ = "dispute_resolutions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dispute_id: Mapped[int] = mapped_column(ForeignKey("disputes.id"), unique=True)
+    outcome: Mapped[Outcome] = mapped_column(one_of(Outcome))
+    role: Mapped[str]
+    reason: Mapped[str]
+    resolved_by: Mapped[str]
+    resolved_at: Mapped[dt.datetime]
+    dispute: Mapped[Dispute] = relationship(lazy="joined", innerjoin=True)
+
+
+class EndedClaim(Base):
+    """A claim that a resolution ended: it counts no more, and stays on record."""
+
+    __tablename__ = "ended_claims"
+    __table_args__ = (Index(None, "resolution_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    resolution_id: Mapped[int] = mapped_column(ForeignKey("dispute_resolutions.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), unique=True)
+    resolution: Mapped[DisputeResolution] = relationship(lazy="joined", innerjoin=True)
+
+
+class Evidence(Base):
+    """What supports a claim about a version, or about some of its documents.
+
+    Attributes:
+        selection_id: The texts it is about, or None for all.
+        dispute_id: The dispute it was brought for, or None.
+        kind: What it is (`registry.core.evidence`).
+        concerns: The property it is about: `date` or `origin`.
+        grade: How hard a date is to forge; E0 for what concerns an origin.
+        not_before: The bracket of a date, in microseconds since 1970 UTC, or None.
+        not_after: Likewise.
+        documents: How many documents it is about.
+        issuer: Who says so.
+        digest: SHA-256 of the evidence itself.
+        value: The rest, by kind: addresses, how hashes were computed again.
+    """
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        Index(None, "version_id"),
+        CheckConstraint("documents >= 0", name="documents_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    selection_id: Mapped[int | None] = mapped_column(ForeignKey("selections.id"))
+    dispute_id: Mapped[int | None] = mapped_column(ForeignKey("disputes.id"))
+    kind: Mapped[EvidenceKind] = mapped_column(one_of(EvidenceKind))
+    concerns: Mapped[Property] = mapped_column(one_of(Property))
+    grade: Mapped[Grade] = mapped_column(one_of(Grade))
+    not_before: Mapped[int | None]
+    not_after: Mapped[int | None]
+    documents: Mapped[int]
+    issuer: Mapped[str]
+    digest: Mapped[str]
+    value: Mapped[dict[str, Any]]
+    added_by: Mapped[str]
+    added_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+    selection: Mapped[Selection | None] = relationship(lazy="joined")
+
+
+class Withdrawal(Base):
+    """Documents are to be used no more: hidden at once, refused in plans and exports.
+
+    Attributes:
+        selection_id: The texts it is about, or None for the whole version.
+        erased: Whether the registry's own copies of them were removed too.
+    """
+
+    __tablename__ = "withdrawals"
+    __table_args__ = (Index(None, "version_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    selection_id: Mapped[int | None] = mapped_column(ForeignKey("selections.id"))
+    reason: Mapped[str]
+    erased: Mapped[bool]
+    withdrawn_by: Mapped[str]
+    withdrawn_at: Mapped[dt.datetime]
+    version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+    selection: Mapped[Selection | None] = relationship(lazy="joined")
+
+
+class ErasedText(Base):
+    """An erased text, by a salted hash, so that it is noticed when it comes again."""
+
+    __tablename__ = "erased_texts"
+    __table_args__ = (Index(None, "withdrawal_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    withdrawal_id: Mapped[int] = mapped_column(ForeignKey("withdrawals.id"))
+    salt: Mapped[bytes]
+    digest: Mapped[str]
+
+
+class Relocation(Base):
+    """The files of a location are at another place now; the latest counts.
+
+    Attributes:
+        base: The folder or address that the file names are relative to.
+        files: Name, size and modification time of each file there, in the order of the location.
+    """
+
+    __tablename__ = "relocations"
+    __table_args__ = (Index(None, "location_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    base: Mapped[str]
+    files: Mapped[list[Any]]
+    relocated_by: Mapped[str]
+    relocated_at: Mapped[dt.datetime]
+    location: Mapped[Location] = relationship(lazy="joined", innerjoin=True)
+
+
 class LineageEdge(Base):
     """One version was derived from another."""
 
@@ -347,6 +510,29 @@ class MixtureInput(Base):
     bytes: Mapped[int]
     mixture: Mapped[Mixture] = relationship(lazy="joined", innerjoin=True)
     version: Mapped[DatasetVersion] = relationship(lazy="joined", innerjoin=True)
+
+
+class DrawnRows(Base):
+    """Which rows of a version a mixture holds: a file in the storage (`registry.query.drawn`).
+
+    Attributes:
+        digest: SHA-256 of the file, which names it; None where all rows were drawn.
+        documents: How many rows were drawn.
+        weight: What they came to, in the unit that the recipe asks the human share of.
+        human: How much of that counted as human by declaration then.
+    """
+
+    __tablename__ = "drawn_rows"
+    __table_args__ = (
+        CheckConstraint("human >= 0 AND human <= weight AND documents >= 0", name="sums"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    input_id: Mapped[int] = mapped_column(ForeignKey("mixture_inputs.id"), unique=True)
+    digest: Mapped[str | None]
+    documents: Mapped[int]
+    weight: Mapped[int]
+    human: Mapped[int]
 
 
 class MixtureExclusion(Base):

@@ -6,6 +6,7 @@ A reading session sees one state of the catalogue. A writing session is alone: o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -20,10 +21,11 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool, Pool
 
 from registry.errors import ConflictError, InvalidInputError, UnavailableError
 
-HEAD: Final = "20261129_trust"
+HEAD: Final = "20261130_lifecycle"
 """The revision that this code works with; a test compares it with `migrations/`."""
 
 BUSY_SECONDS: Final = 30.0
@@ -43,6 +45,7 @@ class Database:
 
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = _parse(url)
+        self._busy_seconds = busy_seconds
         self.engine = _engine(self.url, busy_seconds)
         writing = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, autoflush=False, expire_on_commit=False)
@@ -70,6 +73,43 @@ class Database:
         with _translated(self.url), self._writers() as session, session.begin():
             session.connection()  # sessions begin when they first need to; this one begins now
             yield session
+
+    @contextmanager
+    def read_alone(self) -> Iterator[Session]:
+        """Give a reading session whose connection nobody else has had or will have.
+
+        It may make temporary views that stand before tables: with a connection of the pool, what
+        it prepared before would still read the tables, and others would find the views.
+        """
+        engine = _engine(self.url, self._busy_seconds, poolclass=NullPool)
+        try:
+            with _translated(self.url), Session(engine, autoflush=False) as session:
+                yield session
+                session.expunge_all()
+        finally:
+            engine.dispose()
+
+    def pack(self) -> None:
+        """Overwrite what was deleted: free pages and the write-ahead log, where there are any.
+
+        Whoever reads at that moment keeps the log of writes from being cut; then the next
+        checkpoint does it.
+        """
+        statements = ["VACUUM"]
+        if self.is_sqlite:
+            checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+            statements = ["PRAGMA secure_delete=ON", checkpoint, "VACUUM", checkpoint]
+        # What packs runs in no transaction, and every connection of the engine begins one.
+        with _translated(self.url), contextlib.closing(self.engine.raw_connection()) as connection:
+            driver: Any = connection.driver_connection
+            if not self.is_sqlite:
+                driver.autocommit = True
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            cursor.close()
+            if not self.is_sqlite:
+                driver.autocommit = False
 
     def revision(self) -> str | None:
         """Return the schema revision of the database, or None when it has no schema."""
@@ -108,6 +148,7 @@ KNOWN: Final = (
     "20261123_vault",
     "20261124_exclusions",
     "20261125_dedup",
+    "20261129_trust",
     HEAD,
 )
 """Every released revision, oldest first."""
@@ -131,14 +172,14 @@ def _parse(text: str) -> URL:
     return url
 
 
-def _engine(url: URL, busy_seconds: float) -> Engine:
+def _engine(url: URL, busy_seconds: float, *, poolclass: type[Pool] | None = None) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": busy_seconds})
+        engine = sa.create_engine(url, connect_args={"timeout": busy_seconds}, poolclass=poolclass)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     try:
-        engine = sa.create_engine(url, isolation_level="REPEATABLE READ")
+        engine = sa.create_engine(url, isolation_level="REPEATABLE READ", poolclass=poolclass)
     except ImportError as error:
         raise InvalidInputError(
             "PostgreSQL needs a driver that is not installed",

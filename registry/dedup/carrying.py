@@ -127,7 +127,7 @@ class _Scopes:
             yield Carried(
                 claim.property,
                 dict(claim.value),
-                claim.kind,
+                _kind_of(claim),
                 claim.assessment,
                 claim.claimed_by,
                 _because(came, claim.reason),
@@ -190,7 +190,7 @@ class _Scopes:
             yield Carried(
                 property,
                 value,
-                claim.kind,
+                _kind_of(claim),
                 claim.assessment,
                 claim.claimed_by,
                 came,
@@ -201,6 +201,11 @@ class _Scopes:
         mask = np.zeros(self._inputs.documents, np.bool_)
         mask[leads] = True
         return mask
+
+
+def _kind_of(claim: Claim) -> ClaimKind:
+    """Return on which occasion a claim counts for the survivor: its dispute is about the copy."""
+    return ClaimKind.CORRECTION if claim.kind is ClaimKind.DISPUTE else claim.kind
 
 
 def _because(came: str, reason: str | None) -> str:

@@ -9,12 +9,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry import ledger
+from registry.blobs import Store
 from registry.core.attest import Signer
+from registry.core.certificate import Reissued
+from registry.core.dataset import Origin
 from registry.core.digest import sha256_hex
 from registry.core.entry import EntryKind
 from registry.core.manifest import Manifest
+from registry.core.recipe import Unit
 from registry.db.base import Base
 from registry.db.models import (
+    DrawnRows,
     Mixture,
     MixtureExclusion,
     MixtureInput,
@@ -25,7 +30,9 @@ from registry.db.models import (
 from registry.errors import ConflictError
 from registry.matching import Kind
 from registry.places import Place
-from registry.query.plan import Plan
+from registry.query import drawn
+from registry.query.amounts import counted, units
+from registry.query.plan import Plan, PlannedInput
 from registry.query.trust import signing_key
 
 
@@ -36,14 +43,17 @@ class Superseded:
     Attributes:
         certificate: SHA-256 of its `certificate.json`.
         reason: Why; kept in the catalogue, never published.
+        reissued: What became of its documents, where that is known.
     """
 
     certificate: str
     reason: str | None = None
+    reissued: Reissued | None = None
 
 
 def record(
     session: Session,
+    store: Store,
     plan: Plan,
     manifest: Manifest,
     envelope: bytes,
@@ -94,6 +104,11 @@ def record(
         for it in (plan.evaluations.sets if plan.evaluations is not None else ())
     ]
     session.add_all([*parts, *exclusions])
+    session.flush()
+    held = [
+        _drawn_rows(store, plan, item, part) for item, part in zip(plan.inputs, parts, strict=True)
+    ]
+    session.add_all(held)
     made = Snapshot(
         mixture_id=mixture.id,
         key_id=_key_id(session, signer),
@@ -103,7 +118,7 @@ def record(
         issued_at=now,
     )
     session.add(made)
-    rows += [mixture, *parts, *exclusions, made]
+    rows += [mixture, *parts, *held, *exclusions, made]
     facts = {
         "certificate": made.certificate_digest,
         "plan": plan.digest,
@@ -126,6 +141,26 @@ def record(
         now=now,
         facts=facts,
         rows=rows,
+    )
+
+
+def _drawn_rows(store: Store, plan: Plan, item: PlannedInput, part: MixtureInput) -> DrawnRows:
+    """Store which rows of an input are drawn, unless all are, and return the row about them."""
+    stand, rows = item.standing, item.rows
+    digest = None
+    if len(rows) != len(stand.hashes):
+        data = drawn.encode(rows)
+        digest = sha256_hex(data)
+        store.put_mixture(digest, data)
+    asked = plan.recipe.human
+    of = asked.of if asked else Unit.BYTES
+    count = asked.count if asked else [Origin.HUMAN]
+    return DrawnRows(
+        input_id=part.id,
+        digest=digest,
+        documents=len(rows),
+        weight=int(units(stand, of)[rows].sum()),
+        human=int(counted(stand, of, count)[rows].sum()),
     )
 
 

@@ -140,7 +140,7 @@ def snapshot(
             log=planned_at,
             positions=positions,
             now=clock(),
-            supersedes=None if supersedes is None else supersedes.certificate,
+            supersedes=supersedes,
         )
         data = sign(signer, certificate.to_statement())
         write_sidecars(folder, manifest, certificate, data)
@@ -156,6 +156,7 @@ def snapshot(
                     continue
                 entry = record(
                     session,
+                    store,
                     plan,
                     manifest,
                     data,

@@ -25,6 +25,7 @@ from registry.core.manifest import Manifest, ShardEntry, shard_name
 from registry.core.merkle import shards_root
 from registry.core.recipe import Recipe
 from registry.errors import UnavailableError
+from registry.export.recording import Superseded
 from registry.query.layout import Layout
 from registry.query.plan import Plan
 from registry.sorted_hashes import HashSorter
@@ -108,7 +109,7 @@ def certificate(
     log: LogState,
     positions: dict[int, int],
     now: dt.datetime,
-    supersedes: str | None = None,
+    supersedes: Superseded | None = None,
 ) -> Certificate:
     """Return the certificate of files that are written.
 
@@ -121,7 +122,7 @@ def certificate(
         log: The state of the log that the plan was made at.
         positions: Where the log has each version that was drawn from, by the version's id.
         now: The registry's clock.
-        supersedes: SHA-256 of the certificate whose place this one takes, or None.
+        supersedes: The certificate whose place this one takes, or None.
     """
     tokens = layout.tokens_by_origin()
     return Certificate(
@@ -160,7 +161,8 @@ def certificate(
         evaluations=plan.evaluations.stated()
         if plan.evaluations is not None and plan.evaluations.sets
         else None,
-        supersedes=supersedes,
+        supersedes=None if supersedes is None else supersedes.certificate,
+        reissued=None if supersedes is None else supersedes.reissued,
     )
 
 

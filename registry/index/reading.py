@@ -178,6 +178,24 @@ class Index:
             kind: [one for one in held if one.segment.kind is kind] for kind in SegmentKind
         }
         self._sketched = rows
+        self._hidden: Mapping[int, Rows] = {}
+
+    def without(self, hidden: Mapping[int, Rows]) -> Index:
+        """Return the same index without some documents: ascending rows of some locations.
+
+        It is closed with this one.
+        """
+        made = Index(self._store, self._cache, self._held, self._sketched)
+        made._hidden = hidden
+        return made
+
+    def _shown(self, location: Rows, row: Rows) -> Mask:
+        """Return which documents are not among those that are left out."""
+        shown = np.ones(len(row), np.bool_)
+        for place, rows in self._hidden.items():
+            here = np.flatnonzero(location == place)
+            shown[here] = ~np.isin(row[here], rows)
+        return shown
 
     @classmethod
     def open(cls, session: Session, store: Store, *, cache: Cache | None = None) -> Index:
@@ -323,7 +341,8 @@ class Index:
         for held in self._answering(kind, among):
             spans = Spans(held.segment, held.ids, np.isin(held.ids, wanted))
             for found in spans.firsts(keys, most):
-                parts.append(Found(found.question, found.location, found.row))
+                shown = self._shown(found.location, found.row)
+                parts.append(Found(found.question[shown], found.location[shown], found.row[shown]))
                 cut.append(found.more)
         none = np.empty(0, np.int64)
         return _all_of(parts), np.unique(np.concatenate([none, *cut]))
@@ -376,7 +395,14 @@ class Index:
                 chosen |= own
             for some in asked.alike(held.ids, chosen):
                 others.append(Side(held.segment, held.ids, some, asked.of(held.ids[some])))
-        return asked.kept(joined(sides, others, hubs=hubs))
+        pairs = asked.kept(joined(sides, others, hubs=hubs))
+        return self._of_shown(mine, pairs) if self._hidden else pairs
+
+    def _of_shown(self, mine: int, pairs: Iterator[Joined]) -> Iterator[Joined]:
+        """Give the pairs of which neither document is left out."""
+        for rows, others, there in pairs:
+            shown = self._shown(others, there) & self._shown(np.full(len(rows), mine), rows)
+            yield rows[shown], others[shown], there[shown]
 
     def signatures(self, location_id: int, rows: Rows) -> Signatures:
         """Return the signatures of documents of a location, in the order asked for.
@@ -407,13 +433,16 @@ class Index:
                 self._cache.sketches[key] = found
         return found
 
-    @staticmethod
-    def _found(held: _Held, question: Rows, local: Rows, among: Collection[int] | None) -> Found:
+    def _found(
+        self, held: _Held, question: Rows, local: Rows, among: Collection[int] | None
+    ) -> Found:
         span, row = held.segment.resolve(local)
         location = held.ids[span]
         answers = location >= 0
         if among is not None:
             answers &= np.isin(held.ids, np.fromiter(among, np.int64))[span]
+        if self._hidden:
+            answers &= self._shown(location, row)
         return Found(question[answers], location[answers], row[answers])
 
 

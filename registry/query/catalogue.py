@@ -8,11 +8,13 @@ caller has found the version.
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, lazyload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from registry import ledger
 from registry.core.caller import OPERATOR, Caller
@@ -23,6 +25,7 @@ from registry.db.models import (
     Claim,
     Dataset,
     DatasetVersion,
+    ErasedText,
     KeptTexts,
     LineageEdge,
     Location,
@@ -31,11 +34,14 @@ from registry.db.models import (
     MixtureInput,
     Namespace,
     Overlap,
+    Relocation,
     Segment,
     SketchTable,
     Snapshot,
+    Withdrawal,
 )
 from registry.errors import NotFoundError
+from registry.query.live import live
 from registry.query.visible import visible, visible_snapshot, visible_version
 
 SUGGESTED_AMONG: Final = 5000
@@ -161,11 +167,89 @@ def all_versions(session: Session, caller: Caller = OPERATOR) -> Sequence[Datase
 def claims(
     session: Session, of: DatasetVersion, property: Property | None = None
 ) -> Sequence[Claim]:
-    """Return the live claims about a version, oldest first."""
-    wanted = sa.select(Claim).where(Claim.version_id == of.id).order_by(Claim.id)
+    """Return the live claims about a version, oldest first: those that no dispute has ended."""
+    wanted = sa.select(Claim).where(Claim.version_id == of.id, live()).order_by(Claim.id)
     if property is not None:
         wanted = wanted.where(Claim.property == property)
     return session.execute(wanted.options(selectinload(Claim.location))).scalars().all()
+
+
+def claims_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[Claim]]:
+    """Return the live claims about every version that the caller may see, with one statement.
+
+    The places that claims stand for are those that `locations_of_all` reads.
+    """
+    rows = session.scalars(
+        sa.select(Claim)
+        .where(visible_version(caller, Claim.version_id), live())
+        .order_by(Claim.id)
+        .options(lazyload(Claim.version))
+    )
+    found: dict[int, list[Claim]] = defaultdict(list)
+    for row in rows:
+        found[row.version_id].append(row)
+    places = {
+        place.id: place for each in locations_of_all(session, caller).values() for place in each
+    }
+    for claim in (it for each in found.values() for it in each):
+        place = None if claim.location_id is None else places.get(claim.location_id)
+        set_committed_value(claim, "location", place)
+    return found
+
+
+def locations_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[Location]]:
+    """Return the places of every version that the caller may see, with one statement."""
+    rows = session.scalars(
+        sa.select(Location)
+        .where(visible_version(caller, Location.version_id))
+        .order_by(Location.id)
+        .options(lazyload(Location.version))
+    )
+    found: dict[int, list[Location]] = defaultdict(list)
+    for row in rows:
+        found[row.version_id].append(row)
+    return found
+
+
+def salts(session: Session, versions: Collection[int] | None = None) -> dict[int, list[bytes]]:
+    """Return the salts of what was erased, by version, with one statement; None: of all."""
+    wanted = sa.select(Withdrawal.version_id, ErasedText.salt).join(
+        ErasedText, ErasedText.withdrawal_id == Withdrawal.id
+    )
+    if versions is not None:
+        wanted = wanted.where(Withdrawal.version_id.in_(versions))
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for version, salt in session.execute(wanted.order_by(ErasedText.id)):
+        found[version].append(salt)
+    return found
+
+
+def firsts(session: Session, versions: Collection[int]) -> dict[int, Location]:
+    """Return the first place of each of some versions, with one statement."""
+    first = (
+        sa.select(sa.func.min(Location.id))
+        .where(Location.version_id.in_(versions))
+        .group_by(Location.version_id)
+    )
+    rows = session.scalars(sa.select(Location).where(Location.id.in_(first)))
+    return {row.version_id: row for row in rows}
+
+
+def sources_of_all(session: Session, caller: Caller = OPERATOR) -> dict[int, list[LineageEdge]]:
+    """Return the edges from what each version was derived from, with one statement."""
+    rows = session.scalars(
+        sa.select(LineageEdge)
+        .where(
+            visible_version(caller, LineageEdge.version_id),
+            visible_version(caller, LineageEdge.source_id),
+        )
+        .order_by(LineageEdge.id)
+        .options(lazyload(LineageEdge.version), lazyload(LineageEdge.source))
+    )
+    found: dict[int, list[LineageEdge]] = defaultdict(list)
+    for row in rows:
+        found[row.version_id].append(row)
+    return found
 
 
 def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:
@@ -177,6 +261,27 @@ def locations(session: Session, of: DatasetVersion) -> Sequence[Location]:
         .scalars()
         .all()
     )
+
+
+def relocations(session: Session, locations: Collection[int]) -> dict[int, Relocation]:
+    """Return where the files of some places are now, by their ids; the latest counts."""
+    rows = session.scalars(
+        sa.select(Relocation)
+        .where(Relocation.location_id.in_(locations))
+        .order_by(Relocation.id)
+        .options(lazyload(Relocation.location))
+    )
+    return {row.location_id: row for row in rows}
+
+
+def moves(session: Session, of: DatasetVersion) -> Sequence[Relocation]:
+    """Return how the files of a version were moved after it was registered, oldest first."""
+    return session.scalars(
+        sa.select(Relocation)
+        .join(Location, Location.id == Relocation.location_id)
+        .where(Location.version_id == of.id)
+        .order_by(Relocation.id)
+    ).all()
 
 
 def kept(session: Session, of: DatasetVersion) -> dict[int, str]:

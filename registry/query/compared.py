@@ -19,7 +19,7 @@ from registry.core.sketch import require_scheme
 from registry.db.models import DatasetVersion, Location, SketchTable
 from registry.db.session import Database
 from registry.errors import ConflictError
-from registry.query import catalogue, texts
+from registry.query import catalogue, texts, withdrawn
 
 FOLDER: Final = "batch"
 """Where stages are kept below the storage, unless another folder is given."""
@@ -47,7 +47,9 @@ def side(session: Session, version: DatasetVersion) -> Side:
 
     Raises:
         ConflictError: It has no sketches, or they are of another scheme.
+        NotFoundError: It, or a part of it, is withdrawn.
     """
+    withdrawn.require(session, version, partly=True)
     place = catalogue.locations(session, version)[0]
     name = catalogue.ref_of(version)
     table = session.execute(

@@ -17,6 +17,7 @@ from registry.core.caller import OPERATOR
 from registry.core.claim import Mask, Numbers
 from registry.core.evidence import instant_range
 from registry.core.recipe import Filters, Recipe
+from registry.query import withdrawn
 from registry.query.again import Again
 from registry.query.anchors import anchored
 from registry.query.evaluations.excluding import Excluded, Exclusion, asked_for, exclude, not_read
@@ -24,6 +25,7 @@ from registry.query.evaluations.meeting import Progress, evaluation_sets, meet
 from registry.query.first_seen.finding import first_seen
 from registry.query.plan import LeftOut, Plan
 from registry.query.standing import Standing
+from registry.query.standing.said import WholeTables
 from registry.query.whereis.finder import Finder, Looking
 
 
@@ -43,7 +45,7 @@ def still_passes(session: Session, store: Store, made: Plan, *, again: Again | N
     """
     stands = [item.standing for item in made.inputs]
     with facts_about(session, store, made.recipe, again) as facts:
-        masks, _ = passing(made.recipe, stands, facts)
+        masks, _ = passing(session, store, made.recipe, stands, facts)
     now = [version.id for version in asked_for(session, made.recipe)]
     was = [it.item.version.id for it in made.evaluations.sets] if made.evaluations else []
     return now == was and all(
@@ -52,16 +54,32 @@ def still_passes(session: Session, store: Store, made: Plan, *, again: Again | N
 
 
 def passing(
-    recipe: Recipe, stands: Sequence[Standing], facts: Facts | None
+    session: Session,
+    store: Store,
+    recipe: Recipe,
+    stands: Sequence[Standing],
+    facts: Facts | None,
 ) -> tuple[list[Mask], list[list[LeftOut]]]:
-    """Return which documents of each source pass the filters, and why the others do not."""
+    """Return which documents of each source may be drawn, and why the others may not.
+
+    What was withdrawn is left out first, and then what does not pass the filters.
+
+    Raises:
+        ConflictError: A stored list of texts is missing or was changed.
+    """
     masks: list[Mask] = []
     reasons = []
+    stones = withdrawn.tombstones(session, [stand.version.id for stand in stands])
+    lists = WholeTables(store)
     for source, stand in zip(recipe.sources, stands, strict=True):
         mask = np.ones(len(stand.hashes), np.bool_)
         out: list[LeftOut] = []
+        for stone in stones.get(stand.version.id, ()):
+            gone = withdrawn.mask(stand.hashes, stone, lists)
+            leave_out(out, stone.words, mask & gone, stand, tombstone=stone.number)
+            mask &= ~gone
         for filters in (recipe.where, source.where):
-            for reason, good in _filters(filters, stand, facts):
+            for reason, good in filtered(filters, stand, facts):
                 leave_out(out, reason, mask & ~good, stand)
                 mask &= good
         masks.append(mask)
@@ -101,14 +119,16 @@ def excluded(
     return made
 
 
-def leave_out(out: list[LeftOut], reason: str, mask: Mask, stand: Standing) -> None:
+def leave_out(
+    out: list[LeftOut], reason: str, mask: Mask, stand: Standing, *, tombstone: int | None = None
+) -> None:
     """Add documents that are not candidates to a list of those, if there are any."""
     count = int(np.count_nonzero(mask))
     if count:
-        out.append(LeftOut(reason, count, int(stand.bytes[mask].sum())))
+        out.append(LeftOut(reason, count, int(stand.bytes[mask].sum()), tombstone))
 
 
-def _filters(filters: Filters, stand: Standing, facts: Facts | None) -> list[tuple[str, Mask]]:
+def filtered(filters: Filters, stand: Standing, facts: Facts | None) -> list[tuple[str, Mask]]:
     """Return each filter given, in words, with the documents that it lets pass."""
     found: list[tuple[str, Mask]] = []
     if filters.origin is not None:

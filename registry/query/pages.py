@@ -15,6 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
 from registry.core.claim import Property
 from registry.core.dataset import DatasetRef, Origin, Visibility
@@ -29,9 +30,12 @@ from registry.db.models import (
     Snapshot,
 )
 from registry.errors import NotFoundError
-from registry.query import catalogue, protection, show
+from registry.query import catalogue, disputes, protection, show
+from registry.query.conflicts import listing
+from registry.query.history import history as happened
+from registry.query.live import live
 from registry.query.page import Page
-from registry.query.show import claim_record, dataset_record, version_sums
+from registry.query.show import dataset_record, numbered_record, version_sums
 from registry.query.visible import visible, visible_snapshot
 
 ALL_AT_ONCE: Final = 500
@@ -139,7 +143,7 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
 def _claimed(property: Property, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return (
         sa.select(Claim.id)
-        .where(Claim.version_id == DatasetVersion.id, Claim.property == property, condition)
+        .where(Claim.version_id == DatasetVersion.id, Claim.property == property, live(), condition)
         .correlate(DatasetVersion)
         .exists()
     )
@@ -159,7 +163,9 @@ def _claims_of(session: Session, found: Sequence[DatasetVersion]) -> dict[int, l
     """Return the live claims about each version, oldest first."""
     claims: dict[int, list[Claim]] = defaultdict(list)
     for claim in session.execute(
-        sa.select(Claim).where(Claim.version_id.in_([it.id for it in found])).order_by(Claim.id)
+        sa.select(Claim)
+        .where(Claim.version_id.in_([it.id for it in found]), live())
+        .order_by(Claim.id)
     ).scalars():
         claims[claim.version_id].append(claim)
     return claims
@@ -206,26 +212,13 @@ def versions(
 def claims(
     session: Session, ref: DatasetRef, caller: Caller, *, after: int = 0, limit: int
 ) -> Page:
-    """Return the live claims about a version, oldest first, each with its number from 1.
+    """Return the claims about a version, those that ended too, each with its number from 1.
 
     Raises:
         NotFoundError: There is no such version that the caller may see.
     """
-    version = catalogue.version(session, ref, caller)
-    numbered = (
-        sa.select(Claim.id, sa.func.row_number().over(order_by=Claim.id).label("number"))
-        .where(Claim.version_id == version.id)
-        .subquery()
-    )
-    rows = session.execute(
-        sa.select(Claim, numbered.c.number)
-        .join(numbered, numbered.c.id == Claim.id)
-        .where(numbered.c.number > after)
-        .order_by(Claim.id)
-        .limit(limit + 1)
-    ).all()
-    items = [{"number": number} | claim_record(claim) for claim, number in rows[:limit]]
-    return Page(items, str(items[-1]["number"]) if len(rows) > limit else None)
+    found = disputes.numbered(session, catalogue.version(session, ref, caller))
+    return _numbered([numbered_record(it) for it in found], after, limit)
 
 
 def history(
@@ -236,12 +229,58 @@ def history(
     Raises:
         NotFoundError: There is no such dataset that the caller may see.
     """
-    events = show.history(session, ref, caller)
-    items = [
-        {"number": number} | event
-        for number, event in enumerate(events[after : after + limit], after + 1)
-    ]
-    return Page(items, str(after + limit) if len(events) > after + limit else None)
+    events = happened(session, ref, caller)
+    return _numbered([{"number": at} | it for at, it in enumerate(events, 1)], after, limit)
+
+
+def conflicts(
+    session: Session,
+    store: Store,
+    ref: DatasetRef | None,
+    caller: Caller,
+    *,
+    after: int = 0,
+    limit: int,
+) -> Page:
+    """Return the conflicts of a version, or all, each with its number from 1.
+
+    Raises:
+        NotFoundError: There is no such version that the caller may see.
+        ConflictError: A document table or stored selection is missing or was changed.
+    """
+    return _numbered(listing.numbered(session, store, ref, caller), after, limit)
+
+
+def all_disputes(
+    session: Session, ref: DatasetRef | None, caller: Caller, *, after: int = 0, limit: int
+) -> Page:
+    """Return the disputes about a version, or all; `position` counts them, from 1.
+
+    Raises:
+        NotFoundError: There is no such version that the caller may see.
+    """
+    found = dispute_records(session, ref, caller)
+    items = [{"position": at} | it for at, it in enumerate(found, 1)]
+    return _numbered(items, after, limit)
+
+
+def dispute_records(
+    session: Session, ref: DatasetRef | None, caller: Caller = OPERATOR
+) -> list[dict[str, Any]]:
+    """Return the disputes about a version, or all that the caller may see.
+
+    Raises:
+        NotFoundError: There is no such version that the caller may see.
+    """
+    if ref is None:
+        return disputes.all_records(session, caller)
+    return disputes.version_records(session, catalogue.version(session, ref, caller), caller)
+
+
+def _numbered(items: list[dict[str, Any]], after: int, limit: int) -> Page:
+    """Return a page of things that are numbered from 1."""
+    last = after + limit
+    return Page(items[after:last], str(last) if len(items) > last else None)
 
 
 def snapshots(session: Session, caller: Caller, *, after: str | None = None, limit: int) -> Page:

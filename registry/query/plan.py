@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from registry.core.certificate import HumanFraction
+from registry.core.claim import Mask
 from registry.core.dataset import DatasetRef, Origin
 from registry.core.digest import SELECTION_PREFIX, digest_of
 from registry.core.draw import Drawn
@@ -29,11 +30,19 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Documents of a source that were not candidates, and why."""
+    """Documents of a source that were not candidates, and why.
+
+    Attributes:
+        reason: Why.
+        documents: How many.
+        bytes: Their size.
+        tombstone: The number of the withdrawal, where they were withdrawn.
+    """
 
     reason: str
     documents: int
     bytes: int
+    tombstone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class PlannedInput:
         rows: The rows that are drawn, ascending.
         candidates: How many documents could have been drawn.
         left_out: Those that could not, by reason; the first reason counts.
+        admitted: Which rows those are that could have been drawn.
     """
 
     ref: DatasetRef
@@ -53,6 +63,7 @@ class PlannedInput:
     rows: Rows
     candidates: int
     left_out: tuple[LeftOut, ...]
+    admitted: Mask
 
     @property
     def documents(self) -> int:
@@ -290,7 +301,12 @@ def to_json(made: Plan) -> dict[str, Any]:
                 "licenses": list(item.licenses),
                 "origins": _origins(item),
                 "left_out": [
-                    {"reason": out.reason, "documents": out.documents, "bytes": out.bytes}
+                    {
+                        "reason": out.reason,
+                        "documents": out.documents,
+                        "bytes": out.bytes,
+                        "tombstone": out.tombstone,
+                    }
                     for out in item.left_out
                 ],
             }

@@ -153,6 +153,14 @@ class RowReader:
         state = _state(path)
         return read()[0] if state is None else self._selections.get((digest, state), read)
 
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes.
+
+        Raises:
+            ConflictError: It is missing or was changed.
+        """
+        return self._store.selection(digest)
+
     def _table(self, location: Location, touched: Iterable[int] = ()) -> _Table:
         """Return a table, compared anew if the files of some row groups are no longer the same."""
         table = self._tables.get(location.uid, lambda: _checked(self._store, location))

@@ -22,7 +22,8 @@ from registry.core.dataset import DatasetRef, Origin
 from registry.core.lineage import EdgeKind
 from registry.db.models import Claim, DatasetVersion, LineageEdge
 from registry.errors import InvalidInputError, NotFoundError
-from registry.query import catalogue, protection
+from registry.query import catalogue, protection, withdrawn
+from registry.query.live import live
 from registry.query.visible import visible_version
 
 
@@ -67,7 +68,9 @@ def _meant(session: Session, word: str, caller: Caller) -> Sequence[DatasetVersi
         return _versions(session, WORDS[word](session, caller), caller)
     ref = DatasetRef.parse(word)
     try:
-        return [catalogue.version(session, ref, caller)]
+        found = catalogue.version(session, ref, caller)
+        withdrawn.require(session, found)
+        return [found]
     except NotFoundError as error:
         if ref.version is not None or "/" in word or catalogue.find_dataset(session, ref, caller):
             raise
@@ -86,7 +89,8 @@ def _versions(
     session: Session, ids: Iterable[int] | None, caller: Caller
 ) -> Sequence[DatasetVersion]:
     """Return versions that the caller may see, oldest first: those with these ids, or all."""
-    seen = catalogue.all_versions(session, caller)
+    gone = withdrawn.whole_ids(session)
+    seen = [it for it in catalogue.all_versions(session, caller) if it.id not in gone]
     if ids is None:
         return seen
     wanted = set(ids)
@@ -108,7 +112,7 @@ def by_model_ids(session: Session, caller: Caller) -> set[int]:
     """
     claims = session.execute(
         sa.select(Claim.version_id, Claim.value)
-        .where(Claim.property == Property.ORIGIN)
+        .where(Claim.property == Property.ORIGIN, live())
         .execution_options(yield_per=1000)
     )
     hands = (Origin.ASSISTED, Origin.MIXED)
@@ -128,7 +132,7 @@ def _claimed(session: Session, origin: Origin) -> set[int]:
     """Return the versions of which a live claim gives any document, or a part of one, an origin."""
     claims = session.execute(
         sa.select(Claim.version_id, Claim.value)
-        .where(Claim.property == Property.ORIGIN)
+        .where(Claim.property == Property.ORIGIN, live())
         .execution_options(yield_per=1000)
     )
     return {version for version, value in claims if _says(value, origin)}

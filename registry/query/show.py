@@ -5,8 +5,9 @@ The words are those of the glossary and the shapes are contracts (`schemas/`).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from registry.core.caller import OPERATOR, Caller
 from registry.core.certificate import HumanFraction
 from registry.core.claim import Property
 from registry.core.dataset import Assessment, DatasetRef, Origin, Role
-from registry.core.evidence import DateInterval, iso_time, to_micros
+from registry.core.evidence import iso_time, to_micros
 from registry.core.policy import Terms
 from registry.core.sketch import guaranteed_tokens
 from registry.db.models import (
@@ -32,15 +33,19 @@ from registry.db.models import (
     SketchTable,
     Snapshot,
 )
-from registry.query import catalogue, policy, protection, vault
+from registry.query import catalogue, disputes, policy, protection, vault, withdrawn
 from registry.query.again import Again
 from registry.query.anchors import anchored, anchored_record, no_anchors
+from registry.query.conflicts import listing
 from registry.query.deduplications import deduplication_record
 from registry.query.overlaps import inside
 from registry.query.overlaps.records import overlap_records
 from registry.query.protection import protected_ids
 from registry.query.standing import EVER, NEVER, Standing, standing, sums_by_origin
 from registry.query.whereis.finder import Finder
+
+LISTED: Final = 100
+"""How many conflicts of a version are listed with everything else; `conflicts` lists all."""
 
 
 def dataset_record(
@@ -66,7 +71,7 @@ def dataset_record(
         "claimed_origins": claimed_origins(claims),
         "assessment": str(assessment(claims)),
         "licenses": _said(claims, Property.LICENSE, "license"),
-        "registered_at": _time(latest.registered_at),
+        "registered_at": time(latest.registered_at),
     }
 
 
@@ -100,7 +105,7 @@ def version_sums(version: DatasetVersion) -> dict[str, Any]:
     """Return what a version holds, and nothing that anybody claims about it."""
     return {
         "version": version.number,
-        "registered_at": _time(version.registered_at),
+        "registered_at": time(version.registered_at),
         "content_root": version.content_root,
         "documents": version.documents,
         "distinct": version.distinct,
@@ -144,6 +149,7 @@ def version_record(
         "dataset": str(catalogue.ref_of(version).dataset),
         "visibility": str(version.dataset.visibility),
         **version_sums(version),
+        "withdrawn": [it.to_json() for it in withdrawn.of_version(session, version)],
         "origin": str(origins[0] if len(origins) == 1 else Origin.MIXED)
         if origins
         else str(Origin.UNKNOWN),
@@ -158,7 +164,9 @@ def version_record(
         "licenses": stand.licenses.used(),
         "languages": stand.languages.used(),
         "dates": _dates(stand),
-        "claims": [claim_record(item) for item in claims],
+        "claims": [numbered_record(item) for item in disputes.numbered(session, version)],
+        "disputes": disputes.version_records(session, version, caller),
+        "conflicts": _conflicts(session, store, version, caller),
         "locations": [
             {
                 "base": place.base,
@@ -167,7 +175,7 @@ def version_record(
                 "kept": place.id in kept,
                 "sources": place.sources,
                 "options": place.options,
-                "registered_at": _time(place.registered_at),
+                "registered_at": time(place.registered_at),
             }
             for place in catalogue.locations(session, version)
         ],
@@ -182,7 +190,7 @@ def version_record(
                 "snapshot_root": item.snapshot_root,
                 "certificate": item.certificate_digest,
                 **_counts(part),
-                "issued_at": _time(item.issued_at),
+                "issued_at": time(item.issued_at),
             }
             for item, part in catalogue.snapshots_without(session, version, caller)
         ],
@@ -222,7 +230,7 @@ def role_record(change: RoleChange) -> dict[str, Any]:
         "role": str(change.role),
         "terms": change.value or None,
         "changed_by": change.changed_by,
-        "changed_at": _time(change.changed_at),
+        "changed_at": time(change.changed_at),
         "reason": change.reason,
     }
 
@@ -291,9 +299,24 @@ def claim_record(claim: Claim) -> dict[str, Any]:
         "kind": str(claim.kind),
         "assessment": str(claim.assessment),
         "claimed_by": claim.claimed_by,
-        "claimed_at": _time(claim.claimed_at),
+        "claimed_at": time(claim.claimed_at),
         "reason": claim.reason,
     }
+
+
+def numbered_record(item: disputes.Numbered) -> dict[str, Any]:
+    """Return one claim with its number within its version, and what ended it."""
+    ended = None if item.ended is None else item.ended.to_json()
+    return {"number": item.number, **claim_record(item.claim), "ended": ended}
+
+
+def _conflicts(
+    session: Session, store: Store, version: DatasetVersion, caller: Caller
+) -> dict[str, Any]:
+    """Return how many conflicts the version has a side in, and the gravest."""
+    found = listing.of_version(session, store, version, caller)
+    listed = [it.to_json(number) for number, it in enumerate(found[:LISTED], 1)]
+    return {"count": len(found), "listed": listed}
 
 
 def _texts(number: int) -> str:
@@ -329,7 +352,7 @@ def edge_record(edge: LineageEdge, other: DatasetVersion) -> dict[str, Any]:
         "kind": str(edge.kind),
         "note": edge.note,
         "added_by": edge.added_by,
-        "added_at": _time(edge.added_at),
+        "added_at": time(edge.added_at),
     }
 
 
@@ -338,7 +361,7 @@ def _snapshots(session: Session, version: DatasetVersion, caller: Caller) -> lis
     found = catalogue.snapshots_with(session, version, caller)
     excluded = exclusion_records(session, [item.mixture_id for item, _ in found])
     return [
-        _snapshot(item, part) | {"evaluations": excluded.get(item.mixture_id, [])}
+        snapshot_part(item, part) | {"evaluations": excluded.get(item.mixture_id, [])}
         for item, part in found
     ]
 
@@ -359,106 +382,16 @@ def _counts(part: MixtureExclusion) -> dict[str, int]:
     return {"exact": part.exact, "near": part.near, "passage": part.passages}
 
 
-def _snapshot(item: Snapshot, part: MixtureInput) -> dict[str, Any]:
+def snapshot_part(item: Snapshot, part: MixtureInput) -> dict[str, Any]:
+    """Return a snapshot and how much of a version it holds."""
     return {
         "snapshot_root": item.snapshot_root,
         "certificate": item.certificate_digest,
         "path": item.path,
         "documents": part.documents,
         "bytes": part.bytes,
-        "issued_at": _time(item.issued_at),
+        "issued_at": time(item.issued_at),
     }
-
-
-def history(session: Session, ref: DatasetRef, caller: Caller = OPERATOR) -> list[dict[str, Any]]:
-    """Return what happened to a dataset, or to one version of it, oldest first.
-
-    Raises:
-        NotFoundError: There is no such dataset or version that the caller may see.
-    """
-    owner = catalogue.dataset(session, ref, caller)
-    if ref.version is None:
-        versions = catalogue.versions(session, owner)
-    else:
-        versions = [catalogue.version(session, ref, caller)]
-    events: list[dict[str, Any]] = []
-    for version in versions:
-        events += _events(session, version, caller)
-    events.sort(key=lambda event: (event["at"], _ORDER.index(event["event"])))
-    return events
-
-
-_ORDER = ("registered", "location", "kept", "claim", "lineage", "role", "snapshot")
-
-
-def _events(session: Session, version: DatasetVersion, caller: Caller) -> list[dict[str, Any]]:
-    about = {"dataset": str(catalogue.ref_of(version).dataset), "version": version.number}
-    events: list[dict[str, Any]] = [
-        {
-            "at": _time(version.registered_at),
-            "event": "registered",
-            "documents": version.documents,
-            "content_root": version.content_root,
-        }
-    ]
-    for place in catalogue.locations(session, version):
-        events.append(
-            {
-                "at": _time(place.registered_at),
-                "event": "location",
-                "base": place.base,
-                "files": len(place.files),
-                "kept": place.kept,
-            }
-        )
-    for claim in catalogue.claims(session, version):
-        events.append({"at": _time(claim.claimed_at), "event": "claim"} | claim_record(claim))
-    for edge in catalogue.sources_of(session, version, caller):
-        source = str(catalogue.ref_of(edge.source))
-        events.append(
-            {
-                "at": _time(edge.added_at),
-                "event": "lineage",
-                "kind": str(edge.kind),
-                "from": source,
-                "added_by": edge.added_by,
-            }
-        )
-    for later in catalogue.kept_later(session, version):
-        events.append(
-            {
-                "at": _time(later.kept_at),
-                "event": "kept",
-                "documents": later.documents,
-                "kept_by": later.kept_by,
-            }
-        )
-    for change in protection.changes(session, version):
-        about_it = {"event": "role", "given": change.given} | role_record(change)
-        events.append({"at": _time(change.changed_at)} | about_it)
-    for item, part in catalogue.snapshots_with(session, version, caller):
-        events.append({"at": _time(item.issued_at), "event": "snapshot"} | _snapshot(item, part))
-    return [about | event for event in events]
-
-
-def claim_in_words(claim: dict[str, Any]) -> str:
-    """Return what a claim record says, in a few words."""
-    value = claim["value"]
-    if claim["property"] == Property.DATE and "kind" in value:
-        return f"{value['kind']} {DateInterval.from_json(value)}"
-    if "origins" in value:
-        parts = [
-            f"{sums['documents']:,} {name}"
-            for name, sums in value["origins"].items()
-            if sums["documents"]
-        ]
-        return " · ".join(parts)
-    said = str(value.get("origin") or value.get("license") or value.get("language") or "")
-    generators = value.get("generators")
-    if generators:
-        names = ", ".join(generators)
-        return f"{said} ({names})" if said else f"by {names}, where nothing says human"
-    return said or "per document"
 
 
 def _said(claims: Sequence[Claim], property: Property, key: str) -> list[str]:
@@ -467,5 +400,6 @@ def _said(claims: Sequence[Claim], property: Property, key: str) -> list[str]:
     )
 
 
-def _time(moment: Any) -> str:
+def time(moment: dt.datetime) -> str:
+    """Return a time as it is printed."""
     return iso_time(to_micros(moment))

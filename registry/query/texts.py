@@ -21,7 +21,7 @@ from registry import documents, readers
 from registry.blobs import Store
 from registry.core.dataset import DatasetRef
 from registry.core.source import ReadOptions
-from registry.db.models import DatasetVersion, Location
+from registry.db.models import DatasetVersion, Location, Relocation
 from registry.db.session import Database
 from registry.documents import Hashes, as_hashes, hash_texts, read_texts
 from registry.errors import ConflictError, RegistryError, UnavailableError
@@ -65,10 +65,12 @@ class Copy:
     Attributes:
         location: The location.
         vault: Under which uid the vault has them, or None for the files.
+        moved: Where the files are by now, if they were moved after they were registered.
     """
 
     location: Location
     vault: str | None
+    moved: Relocation | None = None
 
     @property
     def uid(self) -> str:
@@ -85,7 +87,13 @@ class Copy:
     @property
     def base(self) -> str:
         """Return where the files are."""
-        return self.location.base
+        return self.location.base if self.moved is None else self.moved.base
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the files there."""
+        files = self.location.files if self.moved is None else self.moved.files
+        return [file["name"] for file in files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +155,13 @@ class TextSource:
         with self._database.read() as session:
             locations = catalogue.locations(session, version)
             kept = catalogue.kept(session, version)
+            moved = catalogue.relocations(session, [place.id for place in locations])
         vaults = [Copy(place, kept[place.id]) for place in locations if place.id in kept]
-        files = [Copy(place, None) for place in locations if self._files_too or not place.kept]
+        files = [
+            Copy(place, None, moved.get(place.id))
+            for place in locations
+            if self._files_too or not place.kept
+        ]
         return vaults + sorted(files, key=lambda it: it.location.kept)
 
     def read(self, layout: Layout) -> Generator[pa.Array]:
@@ -187,7 +200,7 @@ class TextSource:
         place = (alike or list(places))[0]
         try:
             if alike:
-                yield from self._streamed(item, place)
+                yield from self.streamed(item, place)
             else:
                 yield from self._spooled(item, place)
         except SourceFailedError:
@@ -205,10 +218,10 @@ class TextSource:
             return read_texts(self._store.vault(place.vault))
         options = ReadOptions.from_json(place.location.options)
         base = parse(place.base)
-        files = [base / file["name"] for file in place.location.files]
+        files = [base / name for name in place.names]
         return readers.documents(readers.discover(files, options, every=True).files, options)
 
-    def _streamed(self, item: Wanted, place: Copy) -> Generator[pa.Array]:
+    def streamed(self, item: Wanted, place: Copy) -> Generator[pa.Array]:
         """Read a place that has the rows in the same order."""
         rows, expected = item.rows, item.hashes
         begin = at = 0
@@ -255,7 +268,7 @@ class TextSource:
         if place.vault is not None:
             where = f"document {begin + row + 1} of the kept texts of `{item.ref.short}`"
         else:
-            file = place.location.files[batch.column("file")[row].as_py()]["name"]
+            file = place.names[batch.column("file")[row].as_py()]
             record = batch.column("record")[row].as_py() + 1
             where = f"record {record} of `{parse(place.base) / file}`"
         raise SourceFailedError(
@@ -378,6 +391,23 @@ def from_any_place(
         except SourceFailedError as error:
             # Another place may have them.
             failed[error.uid] = error
+
+
+def texts_at(
+    database: Database,
+    store: Store,
+    wanted: Wanted,
+    location: Location,
+    moved: Relocation,
+    scratch: Path,
+) -> Iterator[pa.Array]:
+    """Give texts from where the files of a location are said to be now, every one checked.
+
+    Raises:
+        SourceFailedError: They are not there, or not those that were registered.
+    """
+    source = TextSource(database, store, scratch, avoid=set(), ahead=False)
+    yield from source.streamed(wanted, Copy(location, None, moved))
 
 
 class _Cutter:

@@ -59,7 +59,7 @@ class TokenCounter:
         """
         rows = np.arange(len(standing.hashes), dtype=np.int64)
         ref = catalogue.ref_of(standing.version)
-        everything = PlannedInput(ref, standing, rows, len(rows), ())
+        everything = PlannedInput(ref, standing, rows, len(rows), (), np.ones(len(rows), np.bool_))
         counts = array("q")
         for texts in self._source.texts(everything):
             for begin in range(0, len(texts), BATCH):

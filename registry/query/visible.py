@@ -7,7 +7,7 @@ evaluation sets that documents were left out for, so it is visible to those who 
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from registry.core.caller import Caller
 from registry.db.models import (
@@ -54,3 +54,12 @@ def visible_snapshot(caller: Caller) -> Condition:
         for part in (MixtureInput, MixtureExclusion)
     )
     return sa.and_(*(~one for one in named))
+
+
+def visible_ids(session: Session, caller: Caller) -> set[int]:
+    """Return the ids of the versions that a caller may see."""
+    return set(
+        session.scalars(
+            sa.select(DatasetVersion.id).where(visible_version(caller, DatasetVersion.id))
+        )
+    )

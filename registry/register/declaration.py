@@ -20,6 +20,7 @@ from registry.db.models import (
     SketchTable,
 )
 from registry.errors import InvalidInputError
+from registry.query.returning import Returned
 
 NOT_ASSESSED: Final = "not_assessed"
 
@@ -145,6 +146,7 @@ class Registration:
         known: What other versions have of these documents (`register.known.record`); None where
             nothing was recorded.
         uncompared: Why the documents could not be compared with those of other versions, or None.
+        returned: Withdrawals whose texts come again with these documents.
     """
 
     version: DatasetVersion
@@ -161,3 +163,4 @@ class Registration:
     uncompacted: str | None = None
     known: dict[str, Any] | None = None
     uncompared: str | None = None
+    returned: tuple[Returned, ...] = ()

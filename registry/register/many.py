@@ -51,6 +51,7 @@ def many(
     reread: bool = False,
     jobs: int | None = None,
     dry_run: bool = False,
+    allow_withdrawn: bool = False,
     on_source: Callable[[int, Entry], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Settled]:
@@ -69,6 +70,7 @@ def many(
         reread: Read every file, also those that have not changed.
         jobs: How many processes may read at once; None for as many as there are cores.
         dry_run: Do everything, and record nothing.
+        allow_withdrawn: As in `version`.
         on_source: Called with the number of each source, from 0, before it is begun.
         on_progress: Called after each batch.
     """
@@ -89,6 +91,7 @@ def many(
                     reread=reread,
                     jobs=jobs,
                     dry_run=dry_run,
+                    allow_withdrawn=allow_withdrawn,
                     pool=pool,
                     on_progress=on_progress,
                 )

@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from registry import intents, merging, readers
+from registry import documents, intents, merging, readers
 from registry.blobs import DOCUMENTS, VAULT, Store
 from registry.core.dataset import Role
 from registry.core.sketch import EVALUATION_WINDOW, WINDOW
 from registry.core.source import ReadOptions
 from registry.db.models import DatasetVersion, IntentKind
 from registry.db.session import Database
-from registry.errors import InvalidInputError, RegistryError
+from registry.errors import ConflictError, InvalidInputError, RegistryError
 from registry.intake.pool import Pool
 from registry.intake.run import Draft, Phase, Progress
 from registry.places import Place
+from registry.query.returning import Returned, returning
 from registry.register import indexing, known
 from registry.register.declaration import Declaration, Outcome, Registration
 from registry.register.indexing import Made, Wanted
@@ -38,6 +39,7 @@ def version(
     reread: bool = False,
     jobs: int | None = None,
     dry_run: bool = False,
+    allow_withdrawn: bool = False,
     pool: Pool | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Registration:
@@ -61,12 +63,14 @@ def version(
         reread: Read every file, also those that have not changed.
         jobs: How many processes may read at once; None for as many as there are cores.
         dry_run: Do everything, and record nothing.
+        allow_withdrawn: Register also texts that were erased before.
         pool: Processes that read, for use by several registrations; by default, own ones.
         on_progress: Called after each batch.
 
     Raises:
         InvalidInputError: A file, a field or the declaration; nothing is recorded then.
-        ConflictError: The command was taken for dead meanwhile, or the clock went back.
+        ConflictError: The command was taken for dead meanwhile, or the clock went back; or there
+            are texts that were erased.
         UnavailableError: The disk or the database refused.
     """
     declaration.check(options)
@@ -86,6 +90,7 @@ def version(
             draft, needed = _read(
                 database, store, writer, asked, pool=workers, clock=clock, on_progress=on_progress
             )
+        returned = _returned(database, store, writer, allowed=allow_withdrawn)
         made = _indexed(
             database, store, writer, asked, draft, needed, clock=clock, on_progress=on_progress
         )
@@ -99,7 +104,7 @@ def version(
     if dry_run or not result.uses_table:
         # What an interrupted registration had read is still of use after it was tried out.
         intents.abandon(database, store, writer, resumable=dry_run and draft.continued)
-    done = result.registration
+    done = replace(result.registration, returned=returned)
     if dry_run:
         return done
     if result.uses_table:
@@ -143,6 +148,34 @@ def _read(
         sketched=True,
     )
     return again, needed
+
+
+def _returned(
+    database: Database, store: Store, writer: intents.Writer, *, allowed: bool
+) -> tuple[Returned, ...]:
+    """Return which withdrawals some of the documents come again after.
+
+    Raises:
+        ConflictError: There are any, and they are not allowed to.
+    """
+    folder = store.staging(writer.uid) / DOCUMENTS
+    with database.read() as session:
+        found = tuple(returning(session, store, documents.hashes_in(folder)))
+    erased = [it for it in found if it.erased]
+    if erased and not allowed:
+        # Nor is what was read of them kept for another try.
+        intents.abandon(database, store, writer)
+        first = erased[0]
+        several = (
+            f"{first.documents:,} documents have texts"
+            if first.documents > 1
+            else ("1 document has a text")
+        )
+        raise ConflictError(
+            f"{several} of {first.words}",
+            hint="leave them out; or, if that is over, add `--allow-withdrawn`",
+        )
+    return found
 
 
 def _indexed(

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from registry import documents, intents, merging
 from registry.blobs import SEGMENTS, SKETCHES, Store, sync_tree
+from registry.core.contents import Mask
 from registry.core.dataset import DatasetRef
 from registry.core.sketch import EVALUATION_WINDOW, SCHEME, WINDOW, SketchParams, band_keys
 from registry.db.models import IntentKind, Segment, SketchTable
@@ -33,7 +34,7 @@ from registry.errors import ConflictError, RegistryError
 from registry.index import merge, parts
 from registry.index.parts import EMPTY, PartWriter, Selected, Signatures, SketchFile
 from registry.index.reading import Sketched
-from registry.query import protection
+from registry.query import protection, withdrawn
 from registry.reindex import held, sketching
 from registry.reindex.held import Place
 
@@ -240,6 +241,7 @@ class _Rebuild:
                 folder,
                 params=self._params,
                 window=window,
+                erased=self._erased(place),
                 on_progress=self._step,
             )
         except RegistryError as error:
@@ -275,6 +277,13 @@ class _Rebuild:
             )
         shutil.rmtree(folder, ignore_errors=True)
         return made.documents
+
+    def _erased(self, place: Place) -> Mask | None:
+        """Return which documents of a location were erased, if any."""
+        with self._database.read() as session:
+            hashes = sketching.hashes_of(self._store, place.location)
+            gone = withdrawn.erased_rows(session, place.location.version, hashes, self._store)
+        return gone if gone.any() else None
 
     def _runs(self, place: Place) -> merge.Parts | None:
         """Write the runs of a location; return None where its document table cannot be read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from registry import documents
 from registry.blobs import Store
 from registry.core import sketch
-from registry.core.contents import Hashes
+from registry.core.contents import Hashes, Mask
 from registry.core.sketch import SketchParams
 from registry.db.models import Location
 from registry.db.session import Database
@@ -74,6 +75,7 @@ def again(
     *,
     params: SketchParams,
     window: int | None,
+    erased: Mask | None = None,
     on_progress: Callable[[int], None],
 ) -> Resketched:
     """Write the sketch files of a location from its texts, wherever those are to be had.
@@ -89,6 +91,7 @@ def again(
             time being.
         params: What the sketches are.
         window: What the passages are the least of; None for none.
+        erased: Documents whose texts were erased: they have no sketch; None for none.
         on_progress: Called with how many more documents are done.
 
     Raises:
@@ -102,7 +105,7 @@ def again(
         location.version,
         location.order_root,
         hashes,
-        np.arange(len(hashes)),
+        np.arange(len(hashes)) if erased is None else np.flatnonzero(~erased),
     )
     avoid: set[str] = set()
     failed: SourceFailedError | None = None
@@ -111,7 +114,9 @@ def again(
         if failed is not None and all(one.uid in avoid for one in source.places(wanted.version)):
             raise failed
         try:
-            texts = source.texts(wanted)
+            texts: Iterator[pa.Array] = source.texts(wanted) if len(wanted.rows) else iter(())
+            if erased is not None:
+                texts = _with_gaps(texts, erased)
             made = list(
                 _written(texts, hashes, sizes, folder, params, window, on_progress=on_progress)
             )
@@ -161,3 +166,22 @@ def _written(
             runs.unlink()
         finally:
             writer.discard()
+
+
+def _with_gaps(texts: Iterator[pa.Array], erased: Mask) -> Iterator[pa.Array]:
+    """Give the texts of all rows, of those that were erased nothing."""
+    at = 0
+    nothing = pa.array([""], pa.large_string())
+    for batch in chain(texts, (None,)):
+        taken = 0
+        size = 0 if batch is None else len(batch)
+        while at < len(erased) and (taken < size or erased[at]):
+            if erased[at]:
+                yield nothing
+                at += 1
+                continue
+            end = at + 1
+            while end < len(erased) and not erased[end] and taken + end - at < size:
+                end += 1
+            yield batch.slice(taken, end - at)
+            taken, at = taken + end - at, end

@@ -274,6 +274,7 @@ class Report:
                 "policy": said.policy.to_json(said.human_fraction),
                 "log": said.log.to_json(),
                 "supersedes": said.supersedes,
+                "reissued": None if said.reissued is None else asdict(said.reissued),
                 "builder": said.builder,
             }
         if self.statement is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from registry.core.certificate import NOT_PROVEN
+from registry.core.certificate import NOT_PROVEN, Reissued
 from registry.core.manifest import total
 from registry.plain_words import block, clean, count, percent, plural, share, size
 from registry.verify import rowproof_screen
@@ -190,9 +190,28 @@ def _certificate(said: Certificate) -> list[str]:
         lines.append(f"cutoff  everything existed before {clean(said.policy.cutoff, limit=40)}")
     if said.supersedes is not None:
         lines.append(f"takes the place of certificate {said.supersedes}")
+    if said.reissued is not None:
+        lines.append(_reissued(said.reissued))
     if said.contested:
         lines.append(f"{plural(said.contested, 'document')} with conflicting claims of origin")
     return lines + _evaluations(said)
+
+
+def _reissued(again: Reissued) -> str:
+    """Return what left since, and why."""
+    parts = [
+        f"{number:,} {word}"
+        for number, word in (
+            (again.withdrawn, "withdrawn"),
+            (again.erased, "erased"),
+            (again.not_admitted, "no longer admitted"),
+            (again.not_drawn, "not drawn again"),
+        )
+        if number
+    ]
+    why = f" ({' · '.join(parts)})" if parts else ""
+    more = f", {again.added:,} came" if again.added else ""
+    return f"of its {plural(again.documents, 'document')} {again.left:,} left{why}{more}"
 
 
 def _evaluations(said: Certificate) -> list[str]:

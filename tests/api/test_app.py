@@ -15,8 +15,10 @@ from registry.api.deps import caller
 from registry.api.routes import (
     checks,
     datasets,
+    disputes,
     documents,
     health,
+    impact,
     log,
     lookup,
     overlap,
@@ -34,7 +36,19 @@ if TYPE_CHECKING:
 OPENAPI: Final = REPOSITORY / "schemas" / "openapi.json"
 ROUTES: Final = [
     route
-    for module in (datasets, versions, snapshots, documents, lookup, overlap, checks, log, health)
+    for module in (
+        datasets,
+        versions,
+        snapshots,
+        disputes,
+        impact,
+        documents,
+        lookup,
+        overlap,
+        checks,
+        log,
+        health,
+    )
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]

@@ -22,7 +22,7 @@ def test_a_leaf_is_canonical_json_without_a_position() -> None:
     binding = RowBinding("claims", 7, "ab" * 32)
     data = leaf(EntryKind.CLAIM_ADDED, NOW, {"origin": "ai"}, [binding])
     assert data == (
-        b'{"facts":{"origin":"ai"},"fold":4,"kind":"claim.added","rows":[{"digest":"'
+        b'{"facts":{"origin":"ai"},"fold":5,"kind":"claim.added","rows":[{"digest":"'
         + b"ab" * 32
         + b'","id":7,"table":"claims"}],"time":"2027-03-01T12:00:00Z"}'
     )

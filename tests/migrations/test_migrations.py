@@ -296,7 +296,13 @@ def test_a_change_of_the_models_is_written_with_plain_types(
     monkeypatch.setattr(upgrade, "migrations_folder", lambda: folder)
     change(
         database,
+        # What refers to others goes first.
+        "DROP TABLE ended_claims",
+        "DROP TABLE dispute_resolutions",
+        "DROP TABLE evidence",
+        "DROP TABLE disputes",
         "DROP TABLE claims",
+        "DROP TABLE relocations",
         "DROP TABLE kept_texts",
         "DROP TABLE acquisitions",
         "DROP TABLE intents",

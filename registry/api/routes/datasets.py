@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from registry.api.caching import ByState
-from registry.api.deps import CallerDep, DatasetDep, SessionDep
+from registry.api.deps import CallerDep, DatasetDep, PastSessionDep
 from registry.api.links import next_of
 from registry.api.problems import documented
 from registry.api.schemas.base import NumbersIn, Page
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], dependencies=[BySta
 @router.get("", responses=documented(304, 422))
 def list_datasets(
     request: Request,
-    session: SessionDep,
+    session: PastSessionDep,
     caller: CallerDep,
     asked: Annotated[DatasetsIn, Query()],
 ) -> Page[DatasetOut]:
@@ -32,7 +32,7 @@ def list_datasets(
 
 
 @router.get("/{namespace}/{name}", responses=documented(304, 404, 422))
-def get_dataset(session: SessionDep, caller: CallerDep, ref: DatasetDep) -> DatasetOut:
+def get_dataset(session: PastSessionDep, caller: CallerDep, ref: DatasetDep) -> DatasetOut:
     """A dataset with its latest version."""
     return DatasetOut.model_validate(pages.dataset(session, ref, caller))
 
@@ -40,7 +40,7 @@ def get_dataset(session: SessionDep, caller: CallerDep, ref: DatasetDep) -> Data
 @router.get("/{namespace}/{name}/history", responses=documented(304, 404, 422))
 def get_history(
     request: Request,
-    session: SessionDep,
+    session: PastSessionDep,
     caller: CallerDep,
     ref: DatasetDep,
     asked: Annotated[NumbersIn, Query()],

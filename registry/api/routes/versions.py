@@ -12,8 +12,8 @@ from registry.api.caching import ByState
 from registry.api.deps import (
     CallerDep,
     DatasetDep,
+    PastSessionDep,
     RegistryDep,
-    SessionDep,
     VersionDep,
 )
 from registry.api.links import next_of
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/v1/datasets/{namespace}/{name}/versions", tags=["ver
 @router.get("", responses=documented(304, 404, 422), dependencies=[ByState])
 def list_versions(
     request: Request,
-    session: SessionDep,
+    session: PastSessionDep,
     caller: CallerDep,
     ref: DatasetDep,
     asked: Annotated[NumbersIn, Query()],
@@ -46,7 +46,7 @@ def list_versions(
 
 @router.get("/{number}", responses=documented(304, 404, 409, 422), dependencies=[ByState])
 def get_version(
-    registry: RegistryDep, session: SessionDep, caller: CallerDep, ref: VersionDep
+    registry: RegistryDep, session: PastSessionDep, caller: CallerDep, ref: VersionDep
 ) -> VersionRecordOut:
     """Everything about a version, and what it adds up to under all live claims."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -58,18 +58,18 @@ def get_version(
 @router.get("/{number}/claims", responses=documented(304, 404, 422), dependencies=[ByState])
 def list_claims(
     request: Request,
-    session: SessionDep,
+    session: PastSessionDep,
     caller: CallerDep,
     ref: VersionDep,
     asked: Annotated[NumbersIn, Query()],
 ) -> Page[NumberedClaimOut]:
-    """The live claims about a version, oldest first."""
+    """The claims about a version, oldest first, those that a dispute has ended too."""
     page = pages.claims(session, ref, caller, after=asked.after, limit=asked.limit)
     return Page[NumberedClaimOut].model_validate(next_of(request, page))
 
 
 @router.get("/{number}/lineage", responses=documented(304, 404, 422), dependencies=[ByState])
-def get_lineage(session: SessionDep, caller: CallerDep, ref: VersionDep) -> LineageOut:
+def get_lineage(session: PastSessionDep, caller: CallerDep, ref: VersionDep) -> LineageOut:
     """What a version came from, and what came from it."""
     version = catalogue.version(session, ref, caller)
     return LineageOut.model_validate(show.lineage_record(session, version, caller))

@@ -76,3 +76,14 @@ class HealthOut(BaseModel):
     status: Literal["ok"]
     version: str = Field(description="Of Firsthand.")
     revision: str = Field(description="Of the database's schema.")
+
+
+class TombstoneOut(BaseModel):
+    """A withdrawal."""
+
+    withdrawal: Number = Field(description="Its number, by which plans and messages name it.")
+    about: Literal["all"] | Count = Field(description="`all`, or of how many texts it is.")
+    reason: str
+    erased: bool = Field(description="Whether the registry's own copies were removed too.")
+    withdrawn_by: str
+    withdrawn_at: Time

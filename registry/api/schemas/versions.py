@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry.api.schemas.base import Count, Digest, Name, Number, Time
+from registry.api.schemas.base import Count, Digest, Name, Number, Time, TombstoneOut
 from registry.api.schemas.datasets import VersionOut
 from registry.api.schemas.snapshots import HeldOut, HumanFractionOut, LeftOutOfOut
 from registry.core.claim import ClaimKind, Property
 from registry.core.dataset import Assessment, Origin, Role, Visibility
 from registry.core.lineage import EdgeKind
 from registry.core.policy import Policy
-from registry.db.models import OverlapKind
+from registry.db.models import Outcome, OverlapKind
 
 
 class SumsOut(BaseModel):
@@ -48,10 +48,98 @@ class ClaimOut(BaseModel):
     reason: str | None
 
 
+class DecisionOut(BaseModel):
+    """How somebody decided a dispute."""
+
+    outcome: Outcome
+    role: str = Field(description="In which role.")
+    reason: str
+    resolved_by: str
+    resolved_at: Time
+
+
+class EndedOut(DecisionOut):
+    """What ended a claim."""
+
+    dispute: Number = Field(description="The number of the dispute within the version.")
+
+
 class NumberedClaimOut(ClaimOut):
     """A claim with its number among those about the version."""
 
     number: Number
+    ended: EndedOut | None = Field(description="Null while it is live.")
+
+
+class ResolutionOut(DecisionOut):
+    """How a dispute ended."""
+
+    ended: list[Number] = Field(description="The claims that count no more.")
+
+
+class DisputeOut(BaseModel):
+    """Somebody says that a claim is wrong."""
+
+    dataset: Name
+    version: Number
+    number: Number = Field(description="Within the version.")
+    id: Number | None = Field(
+        description="Within the registry; null for those who may not see all of it."
+    )
+    state: Literal["open", "upheld", "rejected"]
+    property: Property
+    challenged: Number | None = Field(description="The claim that is said to be wrong.")
+    claim: Number = Field(description="What is claimed instead.")
+    value: dict[str, Any] = Field(description="Of that claim.")
+    texts: Count | None = Field(description="How many texts it is about; null for all.")
+    field: str | None
+    evidence: Digest | None
+    reason: str
+    opened_by: str
+    opened_at: Time
+    resolution: ResolutionOut | None
+
+
+class PlacedDisputeOut(DisputeOut):
+    """A dispute in a list."""
+
+    position: Number = Field(description="In this list.")
+
+
+class NamedOut(BaseModel):
+    """A version."""
+
+    dataset: Name
+    version: Number
+
+
+class CaseOut(BaseModel):
+    """What this version says, what the other one says, and of how many texts."""
+
+    here: str
+    there: str
+    texts: Count
+
+
+class ConflictOut(BaseModel):
+    """Two sides that contradict each other about the same texts."""
+
+    number: Number
+    property: Literal["origin", "generator", "license", "language", "date"]
+    texts: Count
+    here: NamedOut
+    there: NamedOut
+    claims: list[Number] | None = Field(
+        description="The two claims, where both are about one version."
+    )
+    cases: list[CaseOut]
+
+
+class ConflictsOut(BaseModel):
+    """Conflicts that a version has a side in; the gravest are listed."""
+
+    count: Count
+    listed: list[ConflictOut]
 
 
 class LocationOut(BaseModel):
@@ -142,13 +230,6 @@ class AnchoringOut(BaseModel):
     documents: Number
 
 
-class NamedOut(BaseModel):
-    """A version."""
-
-    dataset: Name
-    version: Number
-
-
 class AnchoredOut(BaseModel):
     """Documents whose text a protected version has."""
 
@@ -161,14 +242,6 @@ class AnchoredOut(BaseModel):
     )
     protected_versions: Count
     rule: str
-
-
-class CaseOut(BaseModel):
-    """What this version says, what the other one says, and of how many texts."""
-
-    here: str
-    there: str
-    texts: Count
 
 
 class ContradictionOut(BaseModel):
@@ -268,6 +341,7 @@ class VersionRecordOut(VersionOut):
 
     dataset: Name
     visibility: Visibility
+    withdrawn: list[TombstoneOut]
     origin: Origin
     assessment: Assessment
     roles: list[RoleOut]
@@ -280,7 +354,9 @@ class VersionRecordOut(VersionOut):
     licenses: list[str]
     languages: list[str]
     dates: DatesOut
-    claims: list[ClaimOut]
+    claims: list[NumberedClaimOut]
+    disputes: list[DisputeOut]
+    conflicts: ConflictsOut
     locations: list[LocationOut]
     acquisition: list[AcquisitionOut]
     lineage: LineageOut

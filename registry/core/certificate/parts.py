@@ -338,3 +338,43 @@ class Tokens:
         return cls(
             got.digest("tokenizer"), {name: sums.count(name) for name in got.mapping("by_origin")}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Reissued:
+    """What became of the documents of the snapshot whose place one takes, by the issuer's word.
+
+    Attributes:
+        documents: How many it had.
+        withdrawn: How many of them left because they were withdrawn.
+        erased: How many left because they were withdrawn, and their bytes erased.
+        not_admitted: How many left because the recipe admits them no more.
+        not_drawn: How many others were not drawn again.
+        added: How many documents were not in it.
+    """
+
+    documents: int
+    withdrawn: int
+    erased: int
+    not_admitted: int
+    not_drawn: int
+    added: int
+
+    @property
+    def left(self) -> int:
+        """Return how many documents left."""
+        return self.withdrawn + self.erased + self.not_admitted + self.not_drawn
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """Read it and check that no more left than there were.
+
+        Raises:
+            VerificationError: `E_ENVELOPE`.
+        """
+        names = tuple(cls.__dataclass_fields__)
+        got = ObjectReader(value, "what was reissued", "E_ENVELOPE", set(names))
+        made = cls(*(got.count(name) for name in names))
+        if made.left > made.documents:
+            raise got.bad("says that more left than there were")
+        return made

@@ -15,6 +15,7 @@ from registry.core.certificate.parts import (
     Issuer,
     LogState,
     Policy,
+    Reissued,
     Tokens,
     check_grades,
     counted,
@@ -29,6 +30,8 @@ from registry.errors import VerificationError
 
 PREDICATE_TYPE: Final = "https://firsthand.dev/certified-snapshot/v1"
 SNAPSHOT_SUBJECT: Final = "snapshot"
+REISSUED: Final = "reissued"
+"""A key that is there only where there is something to say."""
 NOT_PROVEN: Final = "This does not prove that any text was written by a person, or may be used."
 
 
@@ -53,6 +56,7 @@ class Certificate:
         tokens: The snapshot's tokens, or None when no tokenizer was given.
         evaluations: What was left out for evaluation sets, or None where nothing is said of them.
         supersedes: SHA-256 of the certificate that this one takes the place of, or None.
+        reissued: What became of the documents of that one, or None where nothing is said of it.
     """
 
     manifest: Manifest
@@ -71,12 +75,14 @@ class Certificate:
     tokens: Tokens | None = None
     evaluations: LeftOutForSets | None = None
     supersedes: str | None = None
+    reissued: Reissued | None = None
 
     def to_statement(self) -> Statement:
         """Return the statement that gets signed."""
         subjects = [Subject(SNAPSHOT_SUBJECT, self.manifest.root)]
         subjects += [Subject(name, digest) for name, digest in sorted(self.files.items())]
         evaluations, tokens = self.evaluations, self.tokens
+        said = {} if self.reissued is None else {REISSUED: asdict(self.reissued)}
         return Statement(
             tuple(subjects),
             PREDICATE_TYPE,
@@ -104,6 +110,7 @@ class Certificate:
                 "supersedes": self.supersedes,
                 "tokens": None if tokens is None else asdict(tokens),
                 "words": self.words,
+                **said,
             },
         )
 
@@ -122,6 +129,8 @@ class Certificate:
             "human_fraction", "inputs", "issued_at", "issuer", "log", "manifest", "not_proven",
             "policy", "supersedes", "tokens", "words",
         }  # fmt: skip
+        if REISSUED in statement.predicate:
+            keys.add(REISSUED)
         got = ObjectReader(statement.predicate, "the certificate", code, keys)
         # What a later version may fill: this one could not say whether it is true.
         got.constant("audits", NOT_ASSESSED, "E_VERSION")
@@ -158,6 +167,7 @@ class Certificate:
             tokens=None if got.take("tokens") is None else Tokens.parse(got.take("tokens")),
             evaluations=None if evaluations == NOT_ASSESSED else LeftOutForSets.parse(evaluations),
             supersedes=None if got.take("supersedes") is None else got.digest("supersedes"),
+            reissued=Reissued.parse(got.take(REISSUED)) if REISSUED in keys else None,
         )
         made._check()
         return made
@@ -175,6 +185,12 @@ class Certificate:
                 code="E_MANIFEST",
             )
         sums, share = self.manifest.total, self.human_fraction
+        if self.reissued is not None:
+            again = self.reissued
+            if self.supersedes is None:
+                raise mismatch("it says what left a snapshot whose place it does not take")
+            if again.documents - again.left + again.added != sums.documents:
+                raise mismatch("what left and what was added do not add up to the documents")
         if sum(item.documents for item in self.inputs) != sums.documents:
             raise mismatch("the inputs do not add up to the documents")
         if sum(item.bytes for item in self.inputs) != sums.bytes:

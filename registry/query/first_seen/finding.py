@@ -67,6 +67,11 @@ def first_seen(looking: Looking, version: DatasetVersion) -> FirstSeen:
     Raises:
         ConflictError: A file of the index or a document table is missing or was changed.
     """
+    if version.id not in looking.seen.firsts:
+        # It is withdrawn as a whole.
+        none = np.full(version.documents, NEVER, np.int64)
+        nobody = np.full(version.documents, NOBODY, np.int64)
+        return FirstSeen(version, np.empty(0, "S32"), none, nobody, ())
     hashes = _hashes(looking, version)
     dated = _dated(looking)
     alike = equals(hashes)

@@ -9,7 +9,7 @@ import numpy as np
 from registry.core.claim import Mask, Property
 from registry.core.evidence import Grade, instant_range, iso_date, iso_time
 from registry.db.models import DatasetVersion, OverlapKind
-from registry.query import catalogue
+from registry.query import catalogue, withdrawn
 from registry.query.first_seen.finding import NOBODY, FirstSeen, first_seen
 from registry.query.overlaps.records import overlap_records
 from registry.query.standing.said import About
@@ -37,6 +37,7 @@ def first_seen_record(
         ConflictError: A file of the index or a document table is missing or was changed.
     """
     cutoff = instant_range(before)[0]
+    withdrawn.require(looking.session, version)
     seen = first_seen(looking, version)
     early = seen.not_after < cutoff
     known = seen.not_after[seen.known]

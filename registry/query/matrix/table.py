@@ -18,11 +18,12 @@ from registry.core.sketch import SCHEME, SketchParams
 from registry.db.models import DatasetVersion, SegmentKind, SketchTable
 from registry.errors import ConflictError, InvalidInputError
 from registry.index.reading import Index
-from registry.query import catalogue
+from registry.query import catalogue, withdrawn
 from registry.query.matrix.comparing import HUBS, Side, compared
 from registry.query.matrix.counts import Amount, Common
 from registry.query.matrix.kept import Kept
 from registry.query.overlaps.pairing import NEAR
+from registry.query.rows import RowReader
 from registry.query.selecting import select
 
 PARAMS: Final = SketchParams()
@@ -166,6 +167,7 @@ def matrix(
             f"{len(versions):,} versions are to be compared, at most {most_versions:,} are",
             hint="name fewer with `ref`, or use `firsthand overlap`",
         )
+    index = index.without(withdrawn.hidden_rows(session, RowReader(store)))
     members = _members(index, session, versions)
     work = _Work(store, members, alone, anew=anew)
     if most_documents is not None and work.documents > most_documents:
@@ -190,7 +192,10 @@ def _chosen(
     if len(asked) > 1:
         return asked, None
     latest: dict[int, DatasetVersion] = {}
+    gone = withdrawn.whole_ids(session)
     for version in catalogue.all_versions(session, caller):
+        if version.id in gone:
+            continue
         latest[version.dataset_id] = version
     others = [it for it in latest.values() if it not in asked]
     return [*asked, *others], 0 if asked else None
@@ -199,6 +204,7 @@ def _chosen(
 def _members(index: Index, session: Session, versions: Sequence[DatasetVersion]) -> list[Member]:
     covered = index.covered(SegmentKind.CONTENT)
     sketched = index.sketched()
+    stones = withdrawn.tombstones(session, [version.id for version in versions])
     found = []
     for version in versions:
         place = catalogue.locations(session, version)[0]
@@ -207,7 +213,10 @@ def _members(index: Index, session: Session, versions: Sequence[DatasetVersion])
         if covered.get(place.id, 0) == version.documents:
             permutations = None if table is None else table.permutations
             side = Side(place, version.documents, permutations)
-        name = digest_of([place.table_digest, None if table is None else table.digest])
+        depends = [place.table_digest, None if table is None else table.digest]
+        # What is withdrawn of a version takes no part, so what was kept before says too much.
+        depends += [stone.selection for stone in stones.get(version.id, ())]
+        name = digest_of(depends)
         words = None if table is None else table.documents - table.sketched
         found.append(Member(version, side, name, words))
     return found

@@ -130,6 +130,27 @@ class Differences:
             self._said["date"][_bracket(begin, end), _bracket(*others)] += count
 
 
+def disagreeing(property: str, here: Side, there: Side) -> Mask:
+    """Return of which texts, the same in the same order, two sides contradict each other.
+
+    Args:
+        property: One of `PROPERTIES`.
+        here: One side.
+        there: The other one.
+    """
+    if property == "origin":
+        spoken: Mask = _spoken(here) & _spoken(there) & (here.ranks != there.ranks)
+        return spoken
+    if property == "date":
+        return _after(here, there) | _after(there, here)
+    mine, theirs = (
+        np.array(side.names, object)[side.generators if property == "generator" else side.licenses]
+        for side in (here, there)
+    )
+    different: Mask = (mine != "") & (theirs != "") & (mine != theirs)
+    return different
+
+
 def _most_common(said: Counter[tuple[str, str]]) -> list[tuple[tuple[str, str], int]]:
     return sorted(said.items(), key=lambda item: (-item[1], item[0]))[:MAX_CASES]
 

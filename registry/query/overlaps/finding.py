@@ -24,6 +24,7 @@ from registry.db.models import DatasetVersion, Location, OverlapKind, SegmentKin
 from registry.errors import ConflictError
 from registry.index.joining import Hubs
 from registry.index.reading import Index
+from registry.query import withdrawn
 from registry.query.overlaps.differences import Difference, Differences
 from registry.query.overlaps.pairing import NEAR, alike
 from registry.query.overlaps.sides import COLUMNS, Side, SideBuilder
@@ -96,7 +97,9 @@ def overlaps(session: Session, store: Store, place: Location) -> list[Found]:
     mine = Texts(store, place)
     reader = RowReader(store)
     found = []
-    with Index.open(session, store) as index:
+    hidden = withdrawn.hidden_rows(session, reader)
+    with Index.open(session, store) as opened:
+        index = opened.without(hidden)
         exact = {id: it.all() for id, it in _exact(index, mine, others).items()}
         equal = {id: distinct(texts) for id, (texts, _) in exact.items()}
         near = {id: it.all() for id, it in _near(index, mine, place, others, equal).items()}
@@ -130,7 +133,8 @@ def _first_locations(session: Session, version_id: int) -> dict[int, int]:
         .where(Location.version_id != version_id)
         .group_by(Location.version_id)
     )
-    return {int(location): int(version) for location, version in rows}
+    gone = withdrawn.whole_ids(session)
+    return {int(location): int(version) for location, version in rows if version not in gone}
 
 
 def _exact(index: Index, mine: Texts, others: dict[int, int]) -> dict[int, _Pairs]:
@@ -261,3 +265,7 @@ class _Texts:
     def selection(self, digest: str) -> Hashes:
         """Return a stored list of content hashes, ascending."""
         return self._reader.selection(digest)
+
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes."""
+        return self._reader.raw(digest)

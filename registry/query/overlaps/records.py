@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from registry.core.caller import OPERATOR, Caller
 from registry.core.evidence import iso_time, to_micros
 from registry.db.models import DatasetVersion, Location, Overlap, OverlapKind, SketchTable
-from registry.query import catalogue
+from registry.query import catalogue, withdrawn
 from registry.query.overlaps.differences import PROPERTIES, Difference
 from registry.query.visible import visible_version
 
@@ -30,14 +30,8 @@ def overlap_records(
         version: The version that is looked at.
         caller: Who asks.
     """
-    mine = sa.select(Overlap).where(
-        sa.or_(
-            sa.and_(Overlap.version_id == version.id, visible_version(caller, Overlap.other_id)),
-            sa.and_(Overlap.other_id == version.id, visible_version(caller, Overlap.version_id)),
-        )
-    )
     found = sorted(
-        (_record(item, version) for item in session.scalars(mine)),
+        (_record(item, version) for item in overlaps_of(session, version, caller)),
         key=_gravity,
     )
     return {
@@ -45,6 +39,17 @@ def overlap_records(
         "count": len(found),
         "listed": found[:MAX_RECORDS],
     }
+
+
+def overlaps_of(session: Session, version: DatasetVersion, caller: Caller) -> Sequence[Overlap]:
+    """Return the overlaps with versions that the caller may see and are not withdrawn."""
+    mine = sa.or_(
+        sa.and_(Overlap.version_id == version.id, visible_version(caller, Overlap.other_id)),
+        sa.and_(Overlap.other_id == version.id, visible_version(caller, Overlap.version_id)),
+    )
+    gone = withdrawn.whole_ids(session) - {version.id}
+    found = session.scalars(sa.select(Overlap).where(mine).order_by(Overlap.id)).all()
+    return [it for it in found if it.version_id not in gone and it.other_id not in gone]
 
 
 def is_compared(session: Session, version: DatasetVersion) -> bool:

@@ -94,7 +94,7 @@ def _may_say(claim: Claim, moment: int) -> bool:
 def _since(said: Said, part: Part, claim: Claim, moment: int) -> Mask:
     """Return the rows that a claim says were written at a moment or later."""
     if claim.location_id is None:
-        return np.ones(len(part), np.bool_)
+        return said.scope(part, claim)
     ever = np.iinfo(np.int64).min
     if said.here(claim):
         times = part.times("not_before", ever)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,10 +24,11 @@ def same_for_all(claims: Iterable[Claim]) -> tuple[int, int] | None:
     """Return the bracket that claims give every row alike: `not_before` and `not_after`.
 
     Returns:
-        `EVER` and `NEVER` where no date is claimed; None where the data says dates per document.
+        `EVER` and `NEVER` where no date is claimed; None where dates are claimed of some documents
+        only.
     """
     dates = [claim for claim in claims if claim.property is Property.DATE]
-    if any(claim.location_id is not None for claim in dates):
+    if any(claim.location_id is not None or claim.selection is not None for claim in dates):
         return None
     whole = min(_by_kind(dates).values(), key=_end, default=None)
     return (EVER, NEVER) if whole is None else (whole.not_before, whole.not_after)
@@ -38,11 +39,29 @@ def brackets(said: Said, part: Part) -> tuple[Amounts, Amounts]:
 
     All kinds of dates bound existence from above, so the earliest kind counts; claims of one kind
     contradict each other, so the latest of them counts. What the data says per document of a kind
-    is not undercut by what is said of that kind for all documents.
+    is not undercut by what is said of that kind for all documents. What is claimed of some
+    documents counts for these like what is claimed of all.
     """
+    claims = said.of(Property.DATE)
+    some = [claim for claim in claims if claim.selection is not None]
+    if not some:
+        return _brackets(said, part, claims)
+    about = np.stack([said.scope(part, claim) for claim in some])
+    kinds, which = np.unique(about, axis=1, return_inverse=True)
+    begins, ends = np.full(len(part), EVER, np.int64), np.full(len(part), NEVER, np.int64)
+    for number, kind in enumerate(kinds.T):
+        spoken = {id(claim) for claim, says in zip(some, kind, strict=True) if says}
+        heard = [it for it in claims if it.selection is None or id(it) in spoken]
+        begin, end = _brackets(said, part, heard)
+        rows = which.reshape(-1) == number
+        begins[rows], ends[rows] = begin[rows], end[rows]
+    return begins, ends
+
+
+def _brackets(said: Said, part: Part, claims: Sequence[Claim]) -> tuple[Amounts, Amounts]:
+    """Return the bracket of each row by claims that are all about it."""
     own: tuple[Amounts, Amounts] | None = None
     kinds: set[DateKind] = set()
-    claims = said.of(Property.DATE)
     intervals = _by_kind(claims)
     for claim in claims:
         if claim.location_id is not None:

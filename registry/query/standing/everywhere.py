@@ -7,6 +7,7 @@ asked about: memory follows these, and not the catalogue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from registry.core.claim import UNSAID, Amounts, ClaimKind, Property, Ranks, gra
 from registry.core.contents import ContentIndex, Hashes
 from registry.core.dataset import Origin
 from registry.db.models import DatasetVersion
+from registry.documents import salted
 from registry.query.standing.equal import Texts
 from registry.query.standing.part import ORIGINS, Part
 from registry.query.standing.said import Said
@@ -35,6 +37,7 @@ def lower(
     """
     asked = [version.id for version in versions]
     index: ContentIndex | None = None
+    by_salt: dict[bytes, ContentIndex] = {}
     starts = np.cumsum([0, *(len(item.hashes) for item in texts)])
     for said in everything:
         if asked == [said.version.id]:
@@ -43,7 +46,14 @@ def lower(
             index = index or ContentIndex(
                 [item.hashes for item in texts], [item.firsts for item in texts]
             )
-            for at, rows in index.find(hashes):
+            found = [index.find(hashes)]
+            for salt in said.salts:
+                # Of what was erased, only salted hashes are known.
+                if salt not in by_salt:
+                    marked = [salted(salt, item.hashes) for item in texts]
+                    by_salt[salt] = ContentIndex(marked, [item.firsts for item in texts])
+                found.append(by_salt[salt].find(hashes))
+            for at, rows in chain.from_iterable(found):
                 owner = np.searchsorted(starts, rows, side="right") - 1
                 for mine in np.unique(owner).tolist():
                     here = owner == mine

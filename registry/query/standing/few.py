@@ -46,3 +46,7 @@ class FewTables:
     def selection(self, digest: str) -> Hashes:
         """Return a stored list of content hashes, ascending."""
         return self._reader.selection(digest)
+
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes."""
+        return self._reader.raw(digest)

@@ -45,6 +45,10 @@ class Part:
     def __len__(self) -> int:
         return int(self._batch.num_rows)
 
+    def where(self, mask: Mask) -> Part:
+        """Return some of the rows."""
+        return Part(self._batch.filter(pa.array(mask)))
+
     def column(self, name: str) -> pa.Array | None:
         """Return a column, or None if the table does not have it."""
         return self._batch.column(name) if name in self._batch.schema.names else None

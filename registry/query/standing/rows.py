@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from registry.blobs import Store
 from registry.core.caller import OPERATOR, Caller
-from registry.core.claim import Numbers, OriginView, Property, combine
+from registry.core.claim import Mask, Numbers, OriginView, Property, combine
 from registry.core.contents import Hashes
 from registry.core.dataset import Origin
 from registry.db.models import DatasetVersion, Location
@@ -60,6 +60,31 @@ class Standing:
     not_before: Numbers
     not_after: Numbers
     tokens: Numbers | None = None
+
+    def of(self, mask: Mask) -> Standing:
+        """Return the masked rows alone; itself where all are."""
+        if mask.all():
+            return self
+
+        def of(labels: Labels) -> Labels:
+            return Labels(labels.names, labels.codes[mask])
+
+        view = OriginView(
+            self.view.ranks[mask], self.view.human_bytes[mask], self.view.contested[mask]
+        )
+        return replace(
+            self,
+            hashes=self.hashes[mask],
+            bytes=self.bytes[mask],
+            words=self.words[mask],
+            view=view,
+            not_before=self.not_before[mask],
+            not_after=self.not_after[mask],
+            tokens=None if self.tokens is None else self.tokens[mask],
+            generators=of(self.generators),
+            licenses=of(self.licenses),
+            languages=of(self.languages),
+        )
 
 
 def standing(

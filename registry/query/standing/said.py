@@ -26,6 +26,7 @@ from registry.db.models import Claim, DatasetVersion, LineageEdge, Location
 from registry.errors import ConflictError
 from registry.query import catalogue
 from registry.query.standing.elsewhere import Elsewhere
+from registry.query.standing.fields import FieldShares, granted_by_others
 from registry.query.standing.part import EVERYTHING, Codes, Part, parts
 
 
@@ -56,6 +57,14 @@ class Tables(Protocol):
         """
         ...
 
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes.
+
+        Raises:
+            ConflictError: It is missing or was changed.
+        """
+        ...
+
 
 class WholeTables:
     """Document tables as the storage has them, with all their rows.
@@ -79,6 +88,10 @@ class WholeTables:
         """Return a stored list of content hashes."""
         return documents.as_hashes(self._store.selection(digest))
 
+    def raw(self, digest: str) -> bytes:
+        """Return a stored file that goes with a list of content hashes."""
+        return self._store.selection(digest)
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -89,12 +102,14 @@ class About:
         claims: All live claims about it.
         locations: The places it was found at; the rows have the reading order of the first one.
         sources: What it was derived from.
+        salts: Of erased texts the table has salted hashes: with which salts.
     """
 
     version: DatasetVersion
     claims: Sequence[Claim]
     locations: Sequence[Location]
     sources: Sequence[LineageEdge]
+    salts: Sequence[bytes] = ()
 
     @classmethod
     def of(cls, session: Session, version: DatasetVersion, caller: Caller) -> Self:
@@ -104,7 +119,27 @@ class About:
             catalogue.claims(session, version),
             catalogue.locations(session, version),
             catalogue.sources_of(session, version, caller),
+            catalogue.salts(session, [version.id]).get(version.id, ()),
         )
+
+    @classmethod
+    def of_all(cls, session: Session, caller: Caller) -> list[Self]:
+        """Read it of every version that the caller may see, with six statements."""
+        versions = catalogue.all_versions(session, caller)
+        claims = catalogue.claims_of_all(session, caller)
+        locations = catalogue.locations_of_all(session, caller)
+        sources = catalogue.sources_of_all(session, caller)
+        salts = catalogue.salts(session)
+        return [
+            cls(
+                it,
+                claims.get(it.id, []),
+                locations[it.id],
+                sources.get(it.id, []),
+                salts.get(it.id, ()),
+            )
+            for it in versions
+        ]
 
     @property
     def by_model(self) -> list[LineageEdge]:
@@ -130,8 +165,10 @@ class Said:
         self.claims = about.claims
         self.location = about.locations[0]
         self.by_model = bool(about.by_model)
+        self.salts = about.salts
         self._tables = tables
         self._selections: dict[str, Hashes] = {}
+        self._fields: dict[str, FieldShares] = {}
         self._elsewhere: dict[int, Elsewhere] = {}
 
     @classmethod
@@ -186,6 +223,8 @@ class Said:
         if claim.location_id is None:
             said = claim.value.get("origin")
             mask = self.scope(part, claim)
+            if FieldShares.KEY in claim.value:
+                return self._shares(claim).voice(part.hashes, mask)
             return uniform(Origin(said), mask) if said else uniform(Origin.UNKNOWN, mask & False)
         return part.voice() if self.here(claim) else self.elsewhere(claim).voice(part.hashes)
 
@@ -193,10 +232,19 @@ class Said:
         """Return all that is said about the origin of each row."""
         about = self.of(Property.ORIGIN)
         voices = [self.voice(part, item) for item in about]
+        voices = granted_by_others(voices, [FieldShares.KEY in item.value for item in about])
         voices.append(self.named_generator(part, about, voices))
         if self.by_model:
             voices.append(uniform(Origin.AI, np.ones(len(part), np.bool_)))
         return voices
+
+    def _shares(self, claim: Claim) -> FieldShares:
+        """Return the shares that a claim about one field leaves to the other fields."""
+        value = claim.value[FieldShares.KEY]
+        if value["bytes"] not in self._fields:
+            texts, raw = self._tables.selection(value["texts"]), self._tables.raw(value["bytes"])
+            self._fields[value["bytes"]] = FieldShares.of(claim.value, texts, raw)
+        return self._fields[value["bytes"]]
 
     def named_generator(
         self, part: Part, claims: Sequence[Claim], voices: Sequence[OriginVoice]

@@ -11,7 +11,7 @@ from registry import documents
 from registry.core.contents import Rows
 from registry.core.sketch import band_keys
 from registry.db.models import DatasetVersion
-from registry.query import catalogue
+from registry.query import catalogue, withdrawn
 from registry.query.page import Page
 from registry.query.whereis.candidates import NOTHING, Candidates, resembling
 from registry.query.whereis.finder import Looking
@@ -40,6 +40,7 @@ def duplicates(
     Raises:
         ConflictError: A file of the index or a document table is missing or was changed.
     """
+    withdrawn.require(looking.session, version)
     search = _Search(looking, version, min_similarity)
     items: list[dict[str, Any]] = []
     row, end = after, min(after + _SCANNED, version.documents)

@@ -72,17 +72,18 @@ class Facts:
         session: A reading session.
         seen: What the caller may see.
         reader: Of document tables.
-        found: Where the texts are, at all locations.
+        found: Where the texts are, at all locations, withdrawn ones too (`everywhere`): these are
+            not shown, and what is claimed about them counts.
 
     Raises:
         ConflictError: A table is missing or was changed, or `found` cannot be right.
     """
 
     def __init__(self, session: Session, seen: Seen, reader: RowReader, found: Occurrences) -> None:
-        self._reader = reader
+        self._reader, self._seen = reader, seen
         self._found = found
         self._versions = [
-            _Rows(seen.known(session, version), found, reader)
+            _Rows(seen.known(session, version), found, reader, seen)
             for version in np.unique(seen.version_of(found.location)).tolist()
         ]
         said = [item.said for item in self._versions]
@@ -95,7 +96,11 @@ class Facts:
 
         Where nothing is said per document, of equal rows only the first is looked at.
         """
-        return [(item.known, item.rows, item.standing) for item in self._versions]
+        return [
+            (item.known, item.rows[~item.hidden], item.standing.of(~item.hidden))
+            for item in self._versions
+            if not item.hidden.all()
+        ]
 
     def rows(self) -> tuple[Rows, Rows, Rows]:
         """Return the location, row and text of each document that has one of the texts.
@@ -104,6 +109,7 @@ class Facts:
         """
         firsts = [item.location.id for item in self._versions]
         mine = np.isin(self._found.location, firsts)
+        mine &= ~self._seen.is_hidden(self._found.location, self._found.row)
         return self._found.location[mine], self._found.row[mine], self._found.text[mine]
 
     def text(self, at: int) -> Text | None:
@@ -112,7 +118,7 @@ class Facts:
         spoken: list[Voice] = []
         size = words = 0
         for item in self._versions:
-            rows = np.flatnonzero(item.text == at)
+            rows = np.flatnonzero((item.text == at) & ~item.hidden)
             if not len(rows):
                 continue
             size, words = int(item.standing.bytes[rows[0]]), int(item.standing.words[rows[0]])
@@ -137,7 +143,7 @@ class _Rows:
 
     standing: Standing
 
-    def __init__(self, known: Known, found: Occurrences, reader: RowReader) -> None:
+    def __init__(self, known: Known, found: Occurrences, reader: RowReader, seen: Seen) -> None:
         self.known = known
         self._reader = reader
         about = known.about
@@ -153,6 +159,7 @@ class _Rows:
             _, first = np.unique(text, return_index=True)
             text, rows = text[first], rows[first]
         self.text, self.rows = text, rows
+        self.hidden = seen.is_hidden(np.full(len(rows), self.location.id), rows)
         few = {place: it[1] for place, it in at.items()} | {self.location.id: rows}
         self.said = Said(about, FewTables(reader, few, len(rows)))
 

@@ -43,9 +43,10 @@ class Looking:
         session: A reading session.
         store: The registry's storage.
         seen: What the caller may see.
-        index: The index.
+        index: The index, without documents that were withdrawn from versions that were not.
         places: What of it can be searched how.
         reader: Of single rows.
+        everything: The index with withdrawn documents, for what is claimed about their texts.
     """
 
     session: Session
@@ -54,6 +55,7 @@ class Looking:
     index: Index
     places: Places
     reader: RowReader
+    everything: Index
 
 
 class _Shared:
@@ -91,12 +93,14 @@ class Finder:
         """
         size, *state = session.execute(_STATE).one()
         seen = self._seen.get((size, caller.sees), lambda: (Seen(session, caller), 1))
+        hidden = seen.hide(session, self._reader)
         shared = self._take(session, tuple(state))
         try:
             places = self._places.get(
                 (size, caller.sees, shared.state), lambda: (Places(seen, shared.index), 1)
             )
-            yield Looking(session, self._store, seen, shared.index, places, self._reader)
+            index = shared.index.without(hidden) if hidden else shared.index
+            yield Looking(session, self._store, seen, index, places, self._reader, shared.index)
         finally:
             self._give_back(shared)
 

@@ -41,7 +41,29 @@ class Occurrences:
 def occurrences(
     looking: Looking, hashes: Hashes, *, among: frozenset[int] | None = None
 ) -> Occurrences:
-    """Find the rows that have some texts, wherever the caller may see them.
+    """Find the rows that have some texts, wherever the caller may see them: not withdrawn ones.
+
+    Args:
+        looking: The catalogue, as the caller sees it.
+        hashes: The content hashes, ascending, each once.
+        among: The locations that may answer, all of which the caller may see; None for all.
+
+    Raises:
+        ConflictError: A file of the index or a document table is missing or was changed.
+    """
+    found = everywhere(looking, hashes, among=among)
+    gone = looking.seen.is_hidden(found.location, found.row)
+    if not gone.any():
+        return found
+    return Occurrences(hashes, found.text[~gone], found.location[~gone], found.row[~gone])
+
+
+def everywhere(
+    looking: Looking, hashes: Hashes, *, among: frozenset[int] | None = None
+) -> Occurrences:
+    """Find the rows that have some texts, also where they were withdrawn.
+
+    What is claimed about withdrawn texts counts, whatever is shown of them.
 
     Args:
         looking: The catalogue, as the caller sees it.
@@ -54,7 +76,7 @@ def occurrences(
     places = looking.places
     known = places.among(places.known) if among is None else places.known & among
     missing = places.missing if among is None else places.missing & among
-    found = looking.index.content(hashes, among=known)
+    found = looking.everything.content(hashes, among=known)
     if not missing:
         return Occurrences(hashes, found.question, found.location, found.row)
     more = scanned(looking.session, looking.seen, looking.reader, hashes, missing)

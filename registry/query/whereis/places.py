@@ -71,7 +71,8 @@ class Places:
     def among(self, places: frozenset[int]) -> frozenset[int] | None:
         """Return which locations may answer, or None for all, which costs nothing to look at."""
         complete = self._seen.locations if places is self.known else self._seen.first_locations
-        return None if self._seen.caller.sees_all and len(places) == len(complete) else places
+        everything = self._seen.caller.sees_all and not self._seen.withdrawn
+        return None if everything and len(places) == len(complete) else places
 
     @property
     def widest(self) -> int:

@@ -18,7 +18,7 @@ from registry.query.standing import NEVER
 from registry.query.whereis.candidates import NOTHING, Candidates, near, sharing
 from registry.query.whereis.facts import Facts, Text
 from registry.query.whereis.finder import Looking
-from registry.query.whereis.occurrences import occurrences
+from registry.query.whereis.occurrences import everywhere
 from registry.query.whereis.places import Searched
 from registry.query.whereis.question import Question, Sketched, sketched
 from registry.query.whereis.shared import longest_run
@@ -149,7 +149,7 @@ def known_text(looking: Looking, written: str) -> Text:
     """
     digest = Question.of_hash(written).content_hash
     hashes = documents.as_hashes(bytes.fromhex(digest))
-    found = occurrences(looking, hashes)
+    found = everywhere(looking, hashes)
     text = Facts(looking.session, looking.seen, looking.reader, found).text(0)
     if text is None:
         raise NotFoundError(
@@ -195,7 +195,7 @@ class _Search:
         everything = sorted({one for mine in chosen for one in mine})
         hashes = documents.as_hashes(b"".join(everything))
         it = self._looking
-        facts = Facts(it.session, it.seen, it.reader, occurrences(it, hashes))
+        facts = Facts(it.session, it.seen, it.reader, everywhere(it, hashes))
         where = {one: at for at, one in enumerate(everything)}
         rows = facts.rows()
         self._effort = Effort(

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from registry.core.caller import Caller
-from registry.core.contents import Rows
+from registry.core.contents import Mask, Rows
 from registry.db.models import DatasetVersion, Location, MixtureInput, Snapshot
-from registry.query import catalogue
+from registry.query import catalogue, withdrawn
 from registry.query.cached import Cached
+from registry.query.rows import RowReader
 from registry.query.standing.said import About
 from registry.query.visible import visible_version
 
@@ -54,6 +55,9 @@ class Seen:
         versions: For each location, the version that was found there.
         firsts: The first location of each version, by the version's id.
         documents: How many documents each version has, by its id.
+        withdrawn: The locations of versions that were withdrawn as a whole. They are among
+            `versions`, because what is claimed about them counts, and not among `firsts`.
+        hidden: The rows of other locations whose texts were withdrawn, ascending.
     """
 
     def __init__(self, session: Session, caller: Caller) -> None:
@@ -67,16 +71,20 @@ class Seen:
             .where(visible_version(caller, Location.version_id))
             .order_by(Location.id)
         )
+        gone = withdrawn.whole_ids(session)
         for location, version, documents in rows:
             self.versions[location] = version
-            self.firsts.setdefault(version, location)
             self.documents[version] = documents
+            if version not in gone:
+                self.firsts.setdefault(version, location)
+        self.withdrawn = frozenset(it for it, version in self.versions.items() if version in gone)
+        self.hidden: dict[int, Rows] | None = None
         self._known: Cached[int, Known] = Cached(_KEPT_FILES)
 
     @cached_property
     def total(self) -> int:
         """Return how many documents there are."""
-        return sum(self.documents.values())
+        return sum(self.documents[version] for version in self.firsts)
 
     @cached_property
     def locations(self) -> frozenset[int]:
@@ -87,6 +95,24 @@ class Seen:
     def first_locations(self) -> frozenset[int]:
         """Return the first location of each version."""
         return frozenset(self.firsts.values())
+
+    def hide(self, session: Session, reader: RowReader) -> Mapping[int, Rows]:
+        """Find the rows whose texts were withdrawn, once; those of whole versions are not listed.
+
+        Raises:
+            ConflictError: A document table or a stored list is missing or was changed.
+        """
+        if self.hidden is None:
+            self.hidden = withdrawn.hidden_rows(session, reader)
+        return self.hidden
+
+    def is_hidden(self, location: Rows, row: Rows) -> Mask:
+        """Return which documents are withdrawn; `hide` was called before."""
+        gone = np.isin(location, np.fromiter(self.withdrawn, np.int64))
+        for place, rows in (self.hidden or {}).items():
+            here = location == place
+            gone[here] |= np.isin(row[here], rows)
+        return gone
 
     def missing(self, covered: Mapping[int, int]) -> frozenset[int]:
         """Return the locations of which an index does not have every row."""
