@@ -169,6 +169,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "dedup",
                 "overlap",
                 "check",
+                "claims",
             )
         ),
     ],
