@@ -174,6 +174,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "keys",
                 "impact",
                 "withdrawal",
+                "claims",
             )
         ),
     ],

@@ -216,6 +216,18 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     made.run(
         "claim", "claim", "people", "--origin", "assisted", "--reason", "seen", "--where", listed
     )
+    about = ["--reason", "read", "--where-sql", "row < 3", "--evidence", listed]
+    made.run("dispute-open", "dispute", "open", "people", "--origin", "ai", "--claim", "1", *about)
+    made.run("dispute-open", "dispute", "open", "labelled", "--reason", "who knows")
+    made.run("dispute-list", "dispute", "list")
+    decided = ["--role", "owner", "--reason", "checked", "--reject"]
+    made.run("dispute-resolve", "dispute", "resolve", "1", *decided)
+    made.run("dispute-resolve", "dispute", "resolve", "2", *decided[:-1], "--uphold")
+    made.run("dispute-list", "dispute", "list", "people")
+    made.run("claim", "claim", "labelled", "--license", "MIT", "--reason", "its page says so")
+    for names in ([], ["people"]):
+        made.run("conflicts", "conflicts", *names)
+    made.run("show", "show", "people", "--as-of", "log:6")
     made.run("keep", "keep", "few")
     made.run("protect", "protect", "labelled", "--cutoff", "2023", code=3)
     made.run("register", "register", few, "--name", "few", "--lines", "--role", "evaluation")

@@ -87,8 +87,8 @@ def claim(
 
     words = clean(claim_in_words(claim_record(made)))
     scope = "all documents" if made.selection is None else plural(made.selection.texts, "text")
-    what = words if asked.origin else f"{made.property} {words}"
-    say(f"{about}   {scope} claimed to be {what} by {clean(made.claimed_by)}")
+    whose = scope if asked.origin else f"{made.property} of {scope}"
+    say(f"{about}   {whose} claimed to be {words} by {clean(made.claimed_by)}")
     counted(record)
     if asked.origin and asked.origin not in record["origins"]:
         say("a more cautious claim about the same documents still counts")

@@ -56,8 +56,7 @@ def _screen(record: dict[str, Any]) -> list[str]:
     rows += _origin(record)
     rows += _dates(record)
     rows += _anchored(record)
-    rows += _conflicts(record)
-    rows += conflict_lines(record["conflicts"], name)
+    rows += _conflicts(record, name)
     rows += dispute_lines(record)
     rows.append(("License", _license(record)))
     if record["languages"]:
@@ -130,9 +129,11 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
     from registry.query.words import claim_in_words
 
     rows = []
+    decided = {item["claim"]: item["state"] for item in record["disputes"]}
     for number, claim in enumerate(claims):
         about = _about(claim)
-        correction = _KINDS.get(claim["kind"], "declared ")
+        kind = decided.get(claim["number"], claim["kind"])
+        correction = _KINDS.get(kind, "declared ")
         rows.append(
             (
                 "" if number else "Origin",
@@ -157,7 +158,12 @@ def _origin(record: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-_KINDS: Final = {"correction": "corrected to ", "dispute": "disputed as "}
+_KINDS: Final = {
+    "correction": "corrected to ",
+    "open": "disputed as ",
+    "rejected": "disputed as ",
+    "upheld": "by dispute ",
+}
 
 
 def _ended(claim: dict[str, Any]) -> str:
@@ -247,7 +253,7 @@ def _left_out(item: dict[str, Any]) -> str:
     )
 
 
-def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
+def _conflicts(record: dict[str, Any], name: str) -> list[tuple[str, str]]:
     rows = []
     if record["contested"]:
         rows.append(
@@ -264,7 +270,8 @@ def _conflicts(record: dict[str, Any]) -> list[tuple[str, str]]:
                 f"licenses {clean(', '.join(record['licenses']))}: all of their terms apply",
             )
         )
-    return rows
+    numbered = conflict_lines(record["conflicts"], name)
+    return rows + ([("" if rows else label, text) for label, text in numbered])
 
 
 def _license(record: dict[str, Any]) -> str:

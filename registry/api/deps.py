@@ -114,17 +114,18 @@ def session(registry: RegistryDep, _caller: CallerDep) -> Iterator[Session]:
 SessionDep = Annotated[Session, Depends(session)]
 
 
+PastText = Annotated[
+    str | None,
+    Query(
+        pattern=AS_OF_PATTERN,
+        description="The state of the catalogue to answer from: `log:812`, or a date or time, "
+        "which stands for what was recorded by its end. Default: the present one.",
+    ),
+]
+
+
 def past_session(
-    registry: RegistryDep,
-    caller: CallerDep,
-    as_of: Annotated[
-        str | None,
-        Query(
-            pattern=AS_OF_PATTERN,
-            description="The state of the catalogue to answer from: `log:812`, or a date or time, "
-            "which stands for what was recorded by its end. Default: the present one.",
-        ),
-    ] = None,
+    registry: RegistryDep, caller: CallerDep, as_of: PastText = None
 ) -> Iterator[Session]:
     """Give a session that sees the catalogue as it is, or as it was.
 

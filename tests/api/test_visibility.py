@@ -63,6 +63,8 @@ def fill(world: World, *, hidden: bool) -> list[str]:
         at(world, 6)
         world.register("hidden/plans", ["Plans."], visibility=Visibility.PRIVATE)
         world.claim("team/open-not", Origin.PROGRAMMATIC, where=[SHARED_TEXT])
+        world.resolve(world.dispute("team/secret", Origin.HUMAN), "rejected")
+        world.dispute("team/open-not", Origin.ASSISTED)
         at(world, 7)
         world.derive("team/open", "team/secret", EdgeKind.FILTERED, note="from the secret one")
         world.derive("hidden/plans", "team/open", EdgeKind.MERGED)
@@ -78,6 +80,9 @@ def fill(world: World, *, hidden: bool) -> list[str]:
     world.register("zeta", ["Last."], **everybody)
     at(world, 22)
     world.derive("team/open@2", "alone", EdgeKind.MERGED)
+    at(world, 23)
+    world.resolve(world.dispute("team/open@2", Origin.AI, where=["More."]), "rejected")
+    world.dispute("team/open@2", Origin.ASSISTED, where=["More."])
     return roots
 
 
@@ -107,7 +112,10 @@ def paths(client: TestClient, hidden_roots: list[str]) -> list[str]:
         "ref=hidden/plans", "ref=hidden/plan",
     ):  # fmt: skip
         found.append(f"/v1/overlap?{query}")
-    lists = ["/v1/datasets", "/v1/snapshots"]
+    lists = ["/v1/datasets", "/v1/snapshots", "/v1/disputes", "/v1/conflicts"]
+    for ref in ("team/open", "team/secret", "hidden/plans", "team/open@1"):
+        lists += [f"/v1/disputes?ref={ref}", f"/v1/conflicts?ref={ref}"]
+    lists += ["/v1/datasets?as_of=log:1", "/v1/datasets?as_of=2025-03-01"]
     for query in (
         "q=e", "q=secret", "namespace=hidden", "namespace=team", "origin=ai", "origin=human",
         "origin=unknown", "origin=programmatic", "license=MIT", "license=secret",

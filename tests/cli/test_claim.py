@@ -36,7 +36,9 @@ def test_a_claim_about_all_documents(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
         "--json",
     )
     assert ran.code == 0
-    assert set(ran.json) == {"dataset", "version", "claim", "origins", "human_fraction"}
+    assert set(ran.json) == {
+        "dataset", "version", "number", "claim", "origins", "human_fraction",
+    }  # fmt: skip
     claim = ran.json["claim"]
     assert claim["value"] == {"origin": "ai", "generators": ["m1", "m2"]}
     assert (claim["kind"], claim["claimed_by"], claim["reason"]) == (

@@ -13,6 +13,7 @@ from tests.cli.running import Cli
 from tests.world import World
 
 SHOWN = {
+    "conflicts", "disputes",
     "roles", "deduplication",
     "index", "anchored", "left_out_of", "dataset", "version", "visibility", "registered_at", "content_root", "documents", "distinct",
     "exact_duplicates", "empty", "bytes", "words", "origin", "assessment", "origins",
@@ -22,7 +23,7 @@ SHOWN = {
 FRACTION = {"asked", "audited", "count", "declared", "evidenced", "of"}
 SUMS = {"documents", "bytes", "words", "human_bytes"}
 CLAIM = {
-    "property", "value", "about", "selection", "kind", "assessment", "claimed_by", "claimed_at",
+    "number", "ended", "property", "value", "about", "selection", "kind", "assessment", "claimed_by", "claimed_at",
     "reason",
 }  # fmt: skip
 HOSTILE = "\x1b[2J\x07\n\r\u202e\u2028evil"

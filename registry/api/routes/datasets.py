@@ -10,7 +10,7 @@ from registry.api.caching import ByState
 from registry.api.deps import CallerDep, DatasetDep, PastSessionDep
 from registry.api.links import next_of
 from registry.api.problems import documented
-from registry.api.schemas.base import NumbersIn, Page
+from registry.api.schemas.base import Page, PastNumbersIn
 from registry.api.schemas.datasets import DatasetOut, DatasetsIn
 from registry.api.schemas.history import AnyEventOut
 from registry.query import pages
@@ -43,7 +43,7 @@ def get_history(
     session: PastSessionDep,
     caller: CallerDep,
     ref: DatasetDep,
-    asked: Annotated[NumbersIn, Query()],
+    asked: Annotated[PastNumbersIn, Query()],
 ) -> Page[AnyEventOut]:
     """What happened to a dataset, oldest first."""
     page = pages.history(session, ref, caller, after=asked.after, limit=asked.limit)

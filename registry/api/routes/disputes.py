@@ -12,7 +12,7 @@ from registry.api.links import next_of
 from registry.api.problems import documented
 from registry.api.schemas.base import Page
 from registry.api.schemas.disputes import AboutIn
-from registry.api.schemas.versions import ConflictOut, PlacedDisputeOut
+from registry.api.schemas.versions import FoundConflictOut, PlacedDisputeOut
 from registry.core.dataset import DatasetRef
 from registry.query import pages
 
@@ -39,10 +39,10 @@ def list_conflicts(
     session: PastSessionDep,
     caller: CallerDep,
     asked: Annotated[AboutIn, Query()],
-) -> Page[ConflictOut]:
+) -> Page[FoundConflictOut]:
     """Where claims contradict each other about the same texts; nobody's claim is changed by it."""
     ref = None if asked.ref is None else DatasetRef.parse(asked.ref)
     page = pages.conflicts(
         session, registry.store, ref, caller, after=asked.after, limit=asked.limit
     )
-    return Page[ConflictOut].model_validate(next_of(request, page))
+    return Page[FoundConflictOut].model_validate(next_of(request, page))

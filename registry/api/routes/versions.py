@@ -18,7 +18,7 @@ from registry.api.deps import (
 )
 from registry.api.links import next_of
 from registry.api.problems import documented
-from registry.api.schemas.base import NumbersIn, Page
+from registry.api.schemas.base import Page, PastNumbersIn
 from registry.api.schemas.datasets import VersionOut
 from registry.api.schemas.first_seen import FirstSeenIn, FirstSeenOut
 from registry.api.schemas.lookup import DuplicateOut, DuplicatesIn
@@ -37,7 +37,7 @@ def list_versions(
     session: PastSessionDep,
     caller: CallerDep,
     ref: DatasetDep,
-    asked: Annotated[NumbersIn, Query()],
+    asked: Annotated[PastNumbersIn, Query()],
 ) -> Page[VersionOut]:
     """The versions of a dataset, oldest first."""
     page = pages.versions(session, ref, caller, after=asked.after, limit=asked.limit)
@@ -61,7 +61,7 @@ def list_claims(
     session: PastSessionDep,
     caller: CallerDep,
     ref: VersionDep,
-    asked: Annotated[NumbersIn, Query()],
+    asked: Annotated[PastNumbersIn, Query()],
 ) -> Page[NumberedClaimOut]:
     """The claims about a version, oldest first, those that a dispute has ended too."""
     page = pages.claims(session, ref, caller, after=asked.after, limit=asked.limit)

@@ -11,6 +11,7 @@ from registry.api.deps import (
     HASH_PATTERN,
     LAST_NUMBER,
     REF_PATTERN,
+    PastText,
     as_number,
 )
 from registry.core.dataset import MAX_NAME_LENGTH
@@ -38,12 +39,22 @@ class PageIn(BaseModel):
     )
 
 
+class PastIn(BaseModel):
+    """The state of the catalogue that is asked about; `registry.api.deps.past_session` opens it."""
+
+    as_of: PastText = None
+
+
 class NumbersIn(PageIn):
     """A page of things that are numbered from 1."""
 
     after: Annotated[int, BeforeValidator(as_number)] = Field(
         0, ge=0, le=LAST_NUMBER, description="Begin behind this number."
     )
+
+
+class PastNumbersIn(NumbersIn, PastIn):
+    """A page of things that are numbered from 1, now or then."""
 
 
 class Page(BaseModel, Generic[Item]):

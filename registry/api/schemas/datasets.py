@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from registry.api.deps import NAME_PATTERN
-from registry.api.schemas.base import Count, Digest, Name, Number, PageIn, Plain, Time
+from registry.api.schemas.base import Count, Digest, Name, Number, PageIn, PastIn, Plain, Time
 from registry.core.dataset import (
     MAX_NAME_LENGTH,
     Assessment,
@@ -33,7 +33,7 @@ def _namespace(text: str) -> str:
     return check_name(text, "namespace")
 
 
-class DatasetsIn(PageIn):
+class DatasetsIn(PageIn, PastIn):
     """Which datasets are asked for. Origin and license are those claimed of the latest version."""
 
     q: str = Field(

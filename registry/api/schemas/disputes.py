@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from registry.api.schemas.base import NumbersIn, Reference
+from registry.api.schemas.base import PastNumbersIn, Reference
 
 
-class AboutIn(NumbersIn):
+class AboutIn(PastNumbersIn):
     """Those about one version, or all of them."""
 
     ref: Reference | None = Field(

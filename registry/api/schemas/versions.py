@@ -121,7 +121,7 @@ class CaseOut(BaseModel):
     texts: Count
 
 
-class ConflictOut(BaseModel):
+class FoundConflictOut(BaseModel):
     """Two sides that contradict each other about the same texts."""
 
     number: Number
@@ -139,7 +139,7 @@ class ConflictsOut(BaseModel):
     """Conflicts that a version has a side in; the gravest are listed."""
 
     count: Count
-    listed: list[ConflictOut]
+    listed: list[FoundConflictOut]
 
 
 class LocationOut(BaseModel):
