@@ -82,9 +82,10 @@ class SignedBy:
     url: str | None
     found: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the signer as JSON values."""
-        return asdict(self) | {"attested_by": "self", "found": list(self.found)}
+    def to_json(self, *, refused: bool) -> dict[str, Any]:
+        """Return the signer as JSON values; of a refused snapshot without what it calls itself."""
+        made = asdict(self) | {"attested_by": "self", "found": list(self.found)}
+        return made | ({"name": None, "url": None} if refused else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class Report:
             "level": self.level.value,
             "failures": [asdict(item) for item in self.failures],
             "undecided": [asdict(item) for item in self.obstacles],
-            "signer": None if self.signer is None else self.signer.to_json(),
+            "signer": None if self.signer is None else self.signer.to_json(refused=refused),
             "checked": asdict(self.checked),
             "proven": None if refused or self.proven is None else self.proven.to_json(),
             "declared": self._declared(),

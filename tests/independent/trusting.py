@@ -193,7 +193,7 @@ def signatures(
     """Who signed a checkpoint, of those who are trusted."""
     failures: list[tuple[str, str]] = []
     times = _cosigned(note, trust, revoked, failures)
-    if at and any(time < at - timedelta(minutes=10) for time in times.values()):
+    if at and any(time < at - timedelta(hours=1) for time in times.values()):
         failures.append(("E_TIME_BRACKET", "cosigned before there was an entry"))
     enough = max(trust.quorum, 1)
     by = sorted(times.values())[enough - 1] if len(times) >= enough else None

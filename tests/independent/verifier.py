@@ -85,7 +85,6 @@ def opened(data: bytes, kind: str, report: Report) -> tuple[dict[str, Any], str]
     """The statement in an envelope, and the key id that it was checked with."""
     envelope = form.parse(data)
     top = form.schema("envelope")
-
     if not isinstance(envelope, dict) or set(envelope) != set(top["required"]):
         raise RefusedError("E_ENVELOPE", "not an envelope")
     if not isinstance(envelope["payload"], str):
@@ -96,22 +95,23 @@ def opened(data: bytes, kind: str, report: Report) -> tuple[dict[str, Any], str]
             unbase64(entry["sig"])
     if wrong := form.conforms(envelope, top, top):
         raise RefusedError("E_ENVELOPE", f"not an envelope: {wrong}")
-    statement = form.parse(payload)
     signature = envelope["signatures"][0]
-    keyid = signature["keyid"]
+    keyid, sig = signature["keyid"], unbase64(signature["sig"])
+    signed = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
     mine = [key.raw for key in report.trust.certificates if key.keyid == keyid]
     if report.trust.given and not mine:
         report.fail("E_UNKNOWN_KEY", f"signed by another key: {keyid[:16]}")
-    try:
-        raw = mine[0] if mine else trusting.of_pem(statement["predicate"]["issuer"]["key"])
-    except (KeyError, TypeError, AttributeError, OpenError):
-        raise RefusedError("E_ENVELOPE", "a statement without a key") from None
-    signed = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
-    if not trusting.holds(raw, unbase64(signature["sig"]), signed):
+    if mine and not trusting.holds(mine[0], sig, signed):
         raise RefusedError("E_SIGNATURE", "the signature does not belong to this content")
+    statement = form.parse(payload)
     _about(statement, kind)
-    stated = trusting.Key(trusting.of_pem(statement["predicate"]["issuer"]["key"]))
+    try:
+        stated = trusting.Key(trusting.of_pem(statement["predicate"]["issuer"]["key"]))
+    except OpenError as error:
+        raise RefusedError("E_ENVELOPE", f"the issuer's key: {error}") from None
     report.check(stated.keyid == keyid, "E_ENVELOPE", "the issuer's key is not the one that signed")
+    if not trusting.holds(stated.raw, sig, signed):
+        raise RefusedError("E_SIGNATURE", "the signature does not belong to this content")
     if not report.trust.given:
         report.open.append("no key was given")
     return statement, keyid

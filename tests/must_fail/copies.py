@@ -19,7 +19,6 @@ from tests.must_fail.world import (
     SIGNER,
     SIZE,
     STRANGER,
-    WITNESSES,
     Bench,
 )
 
@@ -259,16 +258,6 @@ def copy_of_another_log(b: Bench) -> None:
 )
 def copy_of_a_stranger(b: Bench) -> None:
     b.publish(signers=[STRANGER])
-
-
-@refused(
-    "E_WITNESS_QUORUM",
-    "the copy's checkpoint is cosigned by one witness, the reader asks for two",
-    why="a copy that fewer saw may be one that was made for this reader alone",
-    given=GIVEN,
-)
-def copy_with_one_witness(b: Bench) -> None:
-    b.publish(witnesses=WITNESSES[:1])
 
 
 @undecided(

@@ -94,6 +94,16 @@ def hashes_only(b: Bench) -> None:
 
 
 @accepted(
+    "a copy of the log and an older checkpoint that no witness cosigned",
+    why="witnesses are asked for in the proof; the newest checkpoint rarely has them yet",
+    given="trust log",
+)
+def copy_without_witnesses(b: Bench) -> None:
+    b.publish(witnesses=())
+    b.give_checkpoint(witnesses=())
+
+
+@accepted(
     "a copy of the log with a full tile in the place of a partial one",
     why="a log that grew may have removed the partial tile (C2SP tlog-tiles)",
     given="trust",

@@ -259,13 +259,13 @@ def test_a_certificate_says_what_was_left_out_and_still_verifies(crawl: World) -
     assert "| local/evals@1 | 1 | 1 | 1 |" in (done.path / "README.md").read_text("utf-8")
 
 
-def test_without_an_evaluation_set_a_certificate_is_as_it_was(world: World) -> None:
+def test_without_an_evaluation_set_a_certificate_says_that_nobody_looked(world: World) -> None:
     world.register("plain", ["one", "two"])
     done = world.export({"sources": ["plain"]})
     report = verify.snapshot(done.path, key=world.signer.public)
     assert report.certificate is not None
     assert report.certificate.evaluations is None
-    assert "evaluations" not in report.certificate.to_statement().predicate
+    assert report.certificate.to_statement().predicate["evaluations"] == "not_assessed"
 
 
 def test_an_evaluation_set_that_comes_while_it_is_exported_stops_the_export(

@@ -35,6 +35,8 @@ def test_the_report_is_a_document_with_the_words_of_the_glossary(snap: Snapshot)
 def test_what_a_refused_snapshot_says_is_not_repeated(snap: Snapshot) -> None:
     document = verify.examine(snap.path, key=OTHER.public).to_json()
     assert document["declared"] is None
+    assert document["signer"]["name"] is document["signer"]["url"] is None
+    assert "ACME" not in json.dumps(document)
     failure = document["failures"][0]
     assert set(failure) == {"code", "message", "hint", "file"}
 
