@@ -322,6 +322,10 @@ _UNIQUE_PER_VERSION: Final = {
     "mixture_inputs",
 }
 
+_UNIQUE_NUMBERS: Final = (
+    "claim_id", "dispute_id", "input_id", "location_id", "number", "snapshot_id",
+)  # fmt: skip
+
 
 @pytest.mark.parametrize("table_name", FOLDED)
 def test_a_row_added_or_deleted_in_sql_is_found(sqlite_world: World, table_name: str) -> None:
@@ -336,7 +340,7 @@ def test_a_row_added_or_deleted_in_sql_is_found(sqlite_world: World, table_name:
             else value
             for name, value in row.items()
         }
-        added |= {name: 77 for name in ("location_id", "number", "snapshot_id") if name in added}
+        added |= {name: 77 for name in _UNIQUE_NUMBERS if name in added}
         if table_name in _UNIQUE_PER_VERSION:
             added["version_id"] = 77
         added["id"] = row["id"] + 1
